@@ -14,8 +14,8 @@ from joblib import Parallel, delayed, effective_n_jobs
 from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
+from .._fingerprint import describe
 from ..exceptions import SimulationError, SkautoalWarning
-from ._fingerprint import describe
 from ._loaders import load_task
 from ._methods import as_sampler, named_methods
 from ._result import SimulationResult

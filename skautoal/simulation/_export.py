@@ -7,7 +7,7 @@ import io
 import json
 from pathlib import Path
 
-from ._files import write_whole
+from .._files import write_whole
 from ._result import SECONDS
 from ._results import Results
 from ._tables import method_table, summary_table

@@ -8,8 +8,8 @@ import math
 from html import escape
 from pathlib import Path
 
+from .._files import write_whole
 from . import _plots
-from ._files import write_whole
 from ._results import Results
 from ._tables import (
     complete_methods,

@@ -21,9 +21,9 @@ import torch
 
 import skautoal
 
+from .._files import write_whole
+from .._fingerprint import key_of
 from ..exceptions import SkautoalWarning
-from ._files import write_whole
-from ._fingerprint import key_of
 from ._result import SECONDS, Round, SimulationResult
 
 _FORMAT = "skautoal-run-1"

@@ -23,7 +23,7 @@ IN_FULL = (AutoALSampler, StrategySampler)
 OTHERS = [
     cls
     for cls in (getattr(samplers, name) for name in samplers.__all__)
-    if cls not in (*IN_FULL, samplers.BaseSampler)
+    if issubclass(cls, samplers.BaseSampler) and cls not in (*IN_FULL, samplers.BaseSampler)
 ]
 #: Asked by scikit-learn of its own estimators only.
 STRICTER = [check_param_validation, check_dataframe_column_names_consistency]

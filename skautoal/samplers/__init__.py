@@ -3,6 +3,7 @@
 from ._albl import ALBLSampler
 from ._autoal import AutoALSampler
 from ._base import BaseSampler
+from ._explain import Explanation
 from ._fixed_mixture import FixedMixtureSampler
 from ._random_strategy import RandomStrategySampler
 from ._random_weights import RandomWeightsSampler
@@ -16,6 +17,7 @@ __all__ = [
     "ALBLSampler",
     "AutoALSampler",
     "BaseSampler",
+    "Explanation",
     "FixedMixtureSampler",
     "REFINESampler",
     "RandomStrategySampler",

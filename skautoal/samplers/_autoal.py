@@ -11,7 +11,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from ..search import BUILDERS
 from ..search._adaptive import AdaptiveSearch, SearchOptions
 from ..search._objectives import POOL_OBJECTIVES
-from ._composition import StrategiesSampler
+from ._composition import StrategiesSampler, utility_names
+from ._explain import Opinions
 
 #: What ``"auto"`` stands for in each mode.
 PRESETS = {
@@ -291,7 +292,5 @@ class AutoALSampler(StrategiesSampler):
             f"query_{stage}": seconds
             for stage, seconds in {**signals.timings, **search.timings}.items()
         }
-        return result.picks, result.scores, result.weights
-
-    def _asked(self, X, indices, memo):
-        self._note_weights("batch", memo[indices])
+        names = utility_names(self._names, result.weights)
+        return result.picks, result.scores, Opinions(names, result.utilities, result.weights)

@@ -17,6 +17,7 @@ from .._net import take_rows
 from .._rng import derive_seed
 from .._validation import is_dict, n_samples
 from ._composition import StrategiesSampler, rank_all
+from ._explain import Opinions
 
 
 class BanditSampler(StrategiesSampler):
@@ -92,6 +93,17 @@ class BanditSampler(StrategiesSampler):
         position = torch.arange(n_instances, device=signals.device)
         utilities[picks] = (1 - position / n_instances).float()
         return picks, utilities, dealt
+
+    def _opinions(self, signals, n_instances, seed, answer):
+        rankings = rank_all(self._candidates, signals, n_instances, derive_seed(seed, "candidates"))
+        utilities = torch.zeros(signals.n_samples, len(rankings), device=signals.device)
+        weights = torch.zeros_like(utilities)
+        for arm, ranking in enumerate(rankings):
+            position = torch.arange(len(ranking), device=signals.device)
+            utilities[ranking, arm] = (1 - position / len(ranking)).float()
+        for pick, (arm, _) in answer[2].items():
+            weights[pick, arm] = 1.0
+        return Opinions(self._names, utilities, weights)
 
     def _asked(self, X, indices, memo):
         K = len(self.strategies_)

@@ -33,6 +33,7 @@ from ..signals import Signals
 from ..strategies._base import check_n_instances
 from ..strategies._cost_aware import check_costs
 from ._costs import pick_by_cost
+from ._explain import Explanation, Opinions, check_indices, explain_query
 
 
 class BaseSampler(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
@@ -94,6 +95,10 @@ class BaseSampler(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
 
     def _asked(self, X, indices: np.ndarray, memo) -> None:
         """Take note of what a query answered; ``X`` is the checked pool."""
+
+    def _opinions(self, signals: Signals, n_instances: int, seed: int, answer: tuple) -> Opinions:
+        """What the strategies thought of the pool; ``answer`` is what ``_pick`` returned."""
+        return Opinions.of_one(type(self).__name__, answer[1])
 
     def fit(self, X, y):
         """Train the task model on labelled samples, and the choice of strategies.
@@ -209,6 +214,46 @@ class BaseSampler(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         if return_utilities:
             return indices, utilities.cpu().numpy()
         return indices
+
+    def explain(self, X_unlabeled, indices, *, n_instances=None) -> Explanation:
+        """Say why samples of a pool were picked, or were not.
+
+        Parameters
+        ----------
+        X_unlabeled : array-like, DataFrame, tensor, dict of them, or torch Dataset
+            The pool that was queried, (n_pool, ...).
+        indices : array-like of int of shape (m,)
+            Rows to explain: what ``query`` returned, or any others.
+        n_instances : int, optional
+            Size of the batch that was asked for; by default as many as there are
+            ``indices``.
+
+        Returns
+        -------
+        explanation : Explanation
+            One row for each of ``indices``: prediction and margin of the model, utility
+            and weight of each strategy, mixed score, its rank in the pool, and place in
+            the batch.
+
+        Raises
+        ------
+        TypeError
+            If ``indices`` is not a list of integers.
+        ValueError
+            If one of them is not in the pool.
+
+        Notes
+        -----
+        The query is repeated, which takes as long again and changes nothing. Costs are
+        not part of it: places are those of a query without them.
+
+        """
+        check_is_fitted(self, "estimator_")
+        checked = self._check_samples(X_unlabeled, "X_unlabeled", self._template, reset=False)
+        rows = check_indices(indices, n_samples(checked))
+        k = check_n_instances(len(rows) if n_instances is None else n_instances, n_samples(checked))
+        signals = self._task.signals(checked, n_passes=self.n_passes, seed=self._round_seed("mc"))
+        return explain_query(self, signals, rows, k, self._round_seed("query"))
 
     def teach(self, X, y):
         """Add newly labelled samples and fit again on all of them.

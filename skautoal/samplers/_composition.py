@@ -15,6 +15,7 @@ from .._rng import derive_seed
 from ..signals import Signals
 from ..strategies import PAPER_CANDIDATES, Strategy, get_strategy
 from ._base import BaseSampler
+from ._explain import Opinions
 
 
 class NamedListMixin:
@@ -137,6 +138,12 @@ class StrategiesSampler(NamedListMixin, BaseSampler):
         self.strategies_ = named_strategies(self.strategies)
         self.strategy_weights_ = {}
 
+    def _asked(self, X, indices, memo):
+        self._note_weights("batch", memo.weights[indices])
+
+    def _opinions(self, signals, n_instances, seed, answer) -> Opinions:
+        return answer[2]
+
     def _note_weights(self, part: str, weights: Tensor) -> None:
         """Say in ``strategy_weights_`` what weights (n, K) some samples have on average."""
         if len(weights):
@@ -202,5 +209,10 @@ def rank_all(
 
 def mean_weights(weights: Tensor, names: Sequence[str]) -> dict[str, float]:
     """Mean weight of each strategy, of weights (n, K); a predicted loss comes last."""
-    columns = [*names, "predicted_loss"][: weights.shape[1]]
+    columns = utility_names(names, weights)
     return dict(zip(columns, weights.mean(dim=0).tolist(), strict=True))
+
+
+def utility_names(names: Sequence[str], weights: Tensor) -> list[str]:
+    """Names of the columns of weights (n, K); a predicted loss comes last."""
+    return [*names, "predicted_loss"][: weights.shape[1]]

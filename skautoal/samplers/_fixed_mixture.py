@@ -10,6 +10,7 @@ import torch
 from .._rng import derive_seed
 from ..search import build_batch, candidate_utilities
 from ._composition import StrategiesSampler, named_strategies
+from ._explain import Opinions
 
 
 class FixedMixtureSampler(StrategiesSampler):
@@ -117,7 +118,11 @@ class FixedMixtureSampler(StrategiesSampler):
         shares = torch.as_tensor(mixture(self.weights, self._names)).to(utilities)
         scores = utilities @ shares
         rng = np.random.RandomState(derive_seed(seed, "batch"))
-        return build_batch("top", scores, signals, n_instances, rng), scores
+        picks = build_batch("top", scores, signals, n_instances, rng)
+        return picks, scores, Opinions(self._names, utilities, shares.expand_as(utilities))
+
+    def _asked(self, X, indices, memo):
+        """Nothing to note: the weights are the same everywhere."""
 
 
 def mixture(weights, names: list[str]) -> np.ndarray:

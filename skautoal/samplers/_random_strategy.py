@@ -6,6 +6,7 @@ import numpy as np
 
 from .._rng import derive_seed
 from ._composition import StrategiesSampler
+from ._explain import Opinions
 
 
 class RandomStrategySampler(StrategiesSampler):
@@ -60,4 +61,10 @@ class RandomStrategySampler(StrategiesSampler):
         chosen = rng.randint(len(self.strategies_))
         shares = {name: float(k == chosen) for k, name in enumerate(self._names)}
         self.strategy_weights_ = {"pool": shares, "batch": dict(shares)}
-        return self._candidates[chosen].evaluate(signals, n_instances, derive_seed(seed, "pick"))
+        picks, utilities = self._candidates[chosen].evaluate(
+            signals, n_instances, derive_seed(seed, "pick")
+        )
+        return picks, utilities, Opinions.of_one(self._names[chosen], utilities)
+
+    def _asked(self, X, indices, memo):
+        """Nothing to note: the weights are the same everywhere."""

@@ -11,6 +11,7 @@ from ..search._features import sample_features
 from ..search._search_net import UtilitySearchNet
 from ._autoal import PRESETS
 from ._composition import StrategiesSampler
+from ._explain import Opinions
 
 
 class RandomWeightsSampler(StrategiesSampler):
@@ -92,7 +93,4 @@ class RandomWeightsSampler(StrategiesSampler):
         rng = np.random.RandomState(derive_seed(seed, "batch"))
         picks = build_batch(preset["batch_builder"], scores, signals, n_instances, rng)
         self._note_weights("pool", weights)
-        return picks, scores, weights
-
-    def _asked(self, X, indices, memo):
-        self._note_weights("batch", memo[indices])
+        return picks, scores, Opinions(self._names, utilities, weights)

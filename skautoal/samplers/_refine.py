@@ -10,6 +10,7 @@ from .._rng import derive_seed
 from ..search._filter import progressive_filter
 from ..strategies import UncertaintyHerding
 from ._composition import StrategiesSampler
+from ._explain import Opinions
 
 
 class REFINESampler(StrategiesSampler):
@@ -130,3 +131,6 @@ class REFINESampler(StrategiesSampler):
         utilities = values.new_zeros(signals.n_samples)
         utilities[rows] = values
         return rows[picks], utilities
+
+    def _opinions(self, signals, n_instances, seed, answer):
+        return Opinions.of_one(UncertaintyHerding().name, answer[1])

@@ -14,9 +14,10 @@ from ..ops._neighbors import typicality
 from ..search import stratified_splits
 from ..search._fit_net import HeadFitNet, batched_heads
 from ..signals import Signals
-from ..strategies import RandomSampling, get_strategy
+from ..strategies import RandomSampling, Strategy, get_strategy
 from ..strategies._margin import margin
 from ._base import BaseSampler
+from ._explain import Opinions
 
 _REGIMES = ("typical", "random", "uncertain")  # of equal errors the first wins
 _NEIGHBORS = 20
@@ -149,9 +150,15 @@ class SelectALSampler(BaseSampler):
         self.regime_ = max(self.removal_errors_, key=self.removal_errors_.get, default="typical")
 
     def _pick(self, signals, n_instances, seed):
+        return self._in_charge.evaluate(signals, n_instances, seed)
+
+    def _opinions(self, signals, n_instances, seed, answer):
+        return Opinions.of_one(self._in_charge.name, answer[1])
+
+    @property
+    def _in_charge(self) -> Strategy:
         strategies = {"typical": self.typical, "uncertain": self.uncertain}
-        strategy = get_strategy(strategies.get(self.regime_, RandomSampling()))
-        return strategy.evaluate(signals, n_instances, seed)
+        return get_strategy(strategies.get(self.regime_, RandomSampling()))
 
 
 def removal_errors(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..strategies import get_strategy
 from ._base import BaseSampler
+from ._explain import Opinions
 
 
 class StrategySampler(BaseSampler):
@@ -83,3 +84,6 @@ class StrategySampler(BaseSampler):
 
     def _pick(self, signals, n_instances, seed):
         return get_strategy(self.strategy).evaluate(signals, n_instances, seed)
+
+    def _opinions(self, signals, n_instances, seed, answer):
+        return Opinions.of_one(get_strategy(self.strategy).name, answer[1])

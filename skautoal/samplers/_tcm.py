@@ -6,8 +6,9 @@ from numbers import Integral
 
 from sklearn.utils._param_validation import Interval
 
-from ..strategies import get_strategy
+from ..strategies import Strategy, get_strategy
 from ._base import BaseSampler
+from ._explain import Opinions
 
 
 class TCMSampler(BaseSampler):
@@ -135,5 +136,11 @@ class TCMSampler(BaseSampler):
                 layout.check(signal, strategy.name)
 
     def _pick(self, signals, n_instances, seed):
-        strategy = get_strategy(self.first if self.phase_ == "first" else self.then)
-        return strategy.evaluate(signals, n_instances, seed)
+        return self._in_charge.evaluate(signals, n_instances, seed)
+
+    def _opinions(self, signals, n_instances, seed, answer):
+        return Opinions.of_one(self._in_charge.name, answer[1])
+
+    @property
+    def _in_charge(self) -> Strategy:
+        return get_strategy(self.first if self.phase_ == "first" else self.then)

@@ -70,6 +70,8 @@ class RoundResult:
     ----------
     picks : Tensor of shape (b,)
     scores : Tensor of shape (n,)
+    utilities : Tensor of shape (n, K)
+        What each strategy thinks of each sample; a predicted loss comes last.
     weights : Tensor of shape (n, K)
         Trust in each strategy for each sample; each row sums to 1.
     history : ndarray
@@ -79,6 +81,7 @@ class RoundResult:
 
     picks: Tensor
     scores: Tensor
+    utilities: Tensor
     weights: Tensor
     history: np.ndarray | None
 
@@ -170,7 +173,7 @@ class AdaptiveSearch:
                 task, signals, utilities, features, vote, n_instances, seed
             )
             if net is not None:
-                weights, scores = self._apply(net, signals, utilities, features)
+                utilities, weights, scores = self._apply(net, signals, utilities, features)
         with self._timed("filter"):
             rows = progressive_filter(
                 self.strategies,
@@ -184,7 +187,7 @@ class AdaptiveSearch:
         with self._timed("batch"):
             rng = np.random.RandomState(derive_seed(seed, "batch"))
             picks = rows[build_batch(options.builder, scores[rows], left, n_instances, rng)]
-        return RoundResult(picks, scores, weights, history)
+        return RoundResult(picks, scores, utilities, weights, history)
 
     def _fit_net(self, task: TaskModel, signals: NetSignals, splits):
         codes = torch.as_tensor(task.codes, device=signals.device)
@@ -300,7 +303,8 @@ class AdaptiveSearch:
                 predicted = torch.cat([p for _, p in parts]) if net.loss_prediction else None
             else:
                 logits, predicted = net(features)
-            return net.mix(logits, predicted, utilities)
+            utilities = net.extend(utilities, predicted)
+            return utilities, *net.mix(logits, None, utilities)
 
     def _warn_few_labels(self) -> None:
         fallback = (

@@ -73,12 +73,17 @@ class SearchNet(nn.Module):
         scores : Tensor of shape (..., n)
 
         """
-        if predicted is not None:
-            # The ranking loss alone teaches the prediction; the search only weighs it.
-            learned = torch.sigmoid(standardize(predicted.detach(), mask))
-            utilities = torch.cat([utilities, learned.unsqueeze(-1)], dim=-1)
+        utilities = self.extend(utilities, predicted, mask)
         weights = (logits + self.vote.log()).softmax(-1)
         return weights, (weights * utilities).sum(-1)
+
+    def extend(self, utilities: Tensor, predicted: Tensor | None, mask=None) -> Tensor:
+        """Utilities with what a predicted loss is worth as last column, if there is one."""
+        if predicted is None:
+            return utilities
+        # The ranking loss alone teaches the prediction; the search only weighs it.
+        learned = torch.sigmoid(standardize(predicted.detach(), mask))
+        return torch.cat([utilities, learned.unsqueeze(-1)], dim=-1)
 
 
 class GlobalSearchNet(SearchNet):

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
+from .._frames import as_frame
 from ._curves import aubc
 
 #: Columns that say how good a net is.
@@ -147,14 +148,3 @@ class SimulationResult:
 
         """
         return as_frame(self.rows(seconds=seconds))
-
-
-def as_frame(rows: list[dict]):
-    """Rows as a pandas DataFrame; pandas is imported here only."""
-    try:
-        import pandas as pd
-    except ImportError as exc:
-        raise ImportError(
-            "Frames need pandas: pip install 'skautoal[data]'. 'rows()' gives plain dicts."
-        ) from exc
-    return pd.DataFrame(rows)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ._result import SimulationResult, as_frame
+from .._frames import as_frame
+from ._result import SimulationResult
 from ._store import RunStore
 
 #: Regime of the runs that train on the whole pool, for reference.

@@ -1,0 +1,222 @@
+"""Why samples were picked: what each strategy thought of them, and how it was weighed."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .._frames import as_frame
+from ..signals import Signals
+
+_SHOWN = 20  # rows of the text table
+
+
+@dataclass(frozen=True)
+class Opinions:
+    """What strategies thought of a pool in one query, and what weight that had.
+
+    Attributes
+    ----------
+    names : list of str
+        Names of the K strategies.
+    utilities : Tensor of shape (n, K)
+        Higher is better.
+    weights : Tensor of shape (n, K)
+        Trust in each strategy for each sample.
+
+    """
+
+    names: list[str]
+    utilities: Tensor
+    weights: Tensor
+
+    @classmethod
+    def of_one(cls, name: str, utilities: Tensor) -> Opinions:
+        """Opinions where a single strategy, or the sampler as a whole, decides."""
+        return cls([name], utilities[:, None], torch.ones_like(utilities)[:, None])
+
+
+@dataclass(frozen=True, repr=False)
+class Explanation:
+    """Why a sampler picked some samples of a pool, one row a sample.
+
+    Printed, it is a table; ``rows()`` and ``to_frame()`` give it to other software.
+
+    Attributes
+    ----------
+    strategies : list of str
+        Names of the K strategies, and ``"predicted_loss"`` where a sampler learns to
+        predict losses.
+    indices : ndarray of shape (m,), dtype int64
+        Rows of the pool.
+    places : ndarray of shape (m,), dtype int64
+        Place in the batch, 1 for the first pick; 0 for samples that are not in it.
+    predictions : ndarray of shape (m,)
+        Most probable class.
+    probabilities : ndarray of shape (m,), dtype float64
+        Its probability.
+    margins : ndarray of shape (m,), dtype float64
+        Distance to the probability of the second class; near 0, the model is torn.
+    scores : ndarray of shape (m,), dtype float64
+        Utility of the sample for the sampler, as ``query`` returns it.
+    ranks : ndarray of shape (m,), dtype int64
+        Rank of the score in the whole pool, 1 for the highest; ties share a rank. A pick
+        of low rank was taken for its difference from the picks before it.
+    utilities : ndarray of shape (m, K), dtype float64
+        What each strategy thought of each sample: in [0, 1] where a sampler mixes
+        strategies, on the scale of the strategy where it asks just one.
+    weights : ndarray of shape (m, K), dtype float64
+        Trust in each strategy for each sample; rows sum to 1. With
+        :class:`~skautoal.ALBLSampler` and :class:`~skautoal.TAILORSampler`, 1 for the
+        strategy that brought the sample, and 0 in every column if none did.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_blobs
+    >>> from skautoal import StrategySampler
+    >>> X, y = make_blobs(60, centers=3, random_state=0)
+    >>> sampler = StrategySampler(strategy="margin", random_state=0).fit(X[:12], y[:12])
+    >>> idx = sampler.query(X[12:], n_instances=3)
+    >>> explanation = sampler.explain(X[12:], idx)
+    >>> explanation.places.tolist(), explanation.ranks.tolist(), explanation.strategies
+    ([1, 2, 3], [1, 2, 3], ['Margin'])
+    >>> sorted(explanation.rows()[0])[:4]
+    ['index', 'margin', 'place', 'prediction']
+
+    """
+
+    strategies: list[str]
+    indices: np.ndarray
+    places: np.ndarray
+    predictions: np.ndarray
+    probabilities: np.ndarray
+    margins: np.ndarray
+    scores: np.ndarray
+    ranks: np.ndarray
+    utilities: np.ndarray
+    weights: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    @property
+    def contributions(self) -> np.ndarray:
+        """Weight times utility, (m, K): what each strategy added.
+
+        Rows sum to ``scores`` for samplers that mix strategies.
+        """
+        return self.weights * self.utilities
+
+    def rows(self) -> list[dict]:
+        """One dict a sample, in the order of the indices.
+
+        Returns
+        -------
+        rows : list of dict
+            With the keys ``index``, ``place``, ``prediction``, ``probability``,
+            ``margin``, ``score``, ``rank``, then ``utility_NAME`` and ``weight_NAME`` of
+            each strategy.
+
+        """
+        columns = {
+            "index": self.indices,
+            "place": self.places,
+            "prediction": self.predictions,
+            "probability": self.probabilities,
+            "margin": self.margins,
+            "score": self.scores,
+            "rank": self.ranks,
+        }
+        for k, name in enumerate(self.strategies):
+            columns[f"utility_{name}"] = self.utilities[:, k]
+            columns[f"weight_{name}"] = self.weights[:, k]
+        values = zip(*(column.tolist() for column in columns.values()), strict=True)
+        return [dict(zip(columns, row, strict=True)) for row in values]
+
+    def to_frame(self):
+        """The rows as a pandas DataFrame; needs pandas (the extra ``data``).
+
+        Returns
+        -------
+        frame : DataFrame
+
+        """
+        return as_frame(self.rows())
+
+    def __repr__(self) -> str:
+        head = ["index", "place", "prediction", "margin", "score", "rank", *self.strategies]
+        table = [head]
+        for i in range(min(len(self), _SHOWN)):
+            cells = zip(self.utilities[i], self.weights[i], strict=True)
+            table.append(
+                [
+                    f"{self.indices[i]}",
+                    f"{self.places[i] or '-'}",
+                    f"{self.predictions[i]} ({self.probabilities[i]:.2f})",
+                    f"{self.margins[i]:.2f}",
+                    f"{self.scores[i]:.3g}",
+                    f"{self.ranks[i]}",
+                    *(f"{utility:.3g} x {weight:.2f}" for utility, weight in cells),
+                ]
+            )
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        lines = [
+            "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+            for row in table
+        ]
+        if len(self) > _SHOWN:
+            lines.append(f"... {len(self)} rows; to_frame() gives all.")
+        return "\n".join([*lines, "A column of a strategy shows utility x weight."])
+
+
+def explain_query(
+    sampler, signals: Signals, indices: np.ndarray, n_instances: int, seed: int
+) -> Explanation:
+    """Repeat a query on a copy of ``sampler``, which stays as it is, and say how it went."""
+    twin = copy.copy(sampler)
+    answer = twin._pick(signals, n_instances, seed)
+    opinions = twin._opinions(signals, n_instances, seed, answer)
+    picks, scores = _as_array(answer[0]), _as_array(answer[1])
+    places = np.zeros(len(scores), dtype=np.int64)
+    places[picks] = np.arange(1, len(picks) + 1)
+    ordered = np.sort(scores)
+    top = signals.probabilities[torch.as_tensor(indices, device=signals.device)].topk(2)
+    values = _as_array(top.values).astype(np.float64)
+    return Explanation(
+        strategies=list(opinions.names),
+        indices=indices,
+        places=places[indices],
+        predictions=sampler.classes_[_as_array(top.indices)[:, 0]],
+        probabilities=values[:, 0],
+        margins=values[:, 0] - values[:, 1],
+        scores=scores[indices].astype(np.float64),
+        ranks=1 + len(scores) - np.searchsorted(ordered, scores[indices], side="right"),
+        utilities=_as_array(opinions.utilities)[indices].astype(np.float64),
+        weights=_as_array(opinions.weights)[indices].astype(np.float64),
+    )
+
+
+def check_indices(indices: Sequence[int], n: int) -> np.ndarray:
+    """Rows of a pool of n samples, (m,) int64, m >= 1; refuses anything else."""
+    rows = np.asarray(indices)
+    if rows.ndim != 1 or len(rows) == 0 or rows.dtype.kind not in "iu":
+        raise TypeError(
+            "'indices' must be a list or 1-D array of at least one row of the pool, such as"
+            f" query returns; got {indices!r:.100}."
+        )
+    outside = rows[(rows < 0) | (rows >= n)]
+    if len(outside):
+        raise ValueError(
+            f"'indices' holds {outside[:5].tolist()}, but the pool has {n} samples, rows 0 to"
+            f" {n - 1}. Give the pool that was queried."
+        )
+    return rows.astype(np.int64)
+
+
+def _as_array(tensor: Tensor) -> np.ndarray:
+    return tensor.detach().cpu().numpy()

@@ -1,0 +1,202 @@
+"""modAL-python: samplers and strategies for its learners, its strategies as candidates.
+
+Nothing here imports modAL; all that counts is the form of a call,
+``strategy(learner, X_pool, n_instances=1)``, and of the answer, a pair.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import numpy as np
+
+from ..samplers import BaseSampler
+from ._export import as_sampler
+from ._foreign import ForeignModel, ForeignModelStrategy
+
+__all__ = ["ModALQueryStrategy", "ModALStrategy", "as_query_strategy", "from_modal"]
+
+
+class ModALQueryStrategy:
+    """A sampler as a modAL query strategy; made by :func:`as_query_strategy`.
+
+    Parameters
+    ----------
+    sampler : BaseSampler
+        Copies of it answer.
+
+    """
+
+    def __init__(self, sampler: BaseSampler):
+        self.sampler = sampler
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.sampler!r})"
+
+    def __call__(self, learner, X_pool, n_instances: int = 1, *, X_training=None, y_training=None):
+        """Answer a query of a modAL learner; neither it nor the sampler is changed.
+
+        Parameters
+        ----------
+        learner : modAL learner
+            Its ``estimator``, a fitted skorch classifier, a Pipeline ending in one, or a
+            fitted sampler, is the task model, never trained here.
+        X_pool : array-like of shape (n_pool, ...)
+            Unlabelled samples.
+        n_instances : int, default=1
+            Size of the batch.
+        X_training, y_training : array-like, optional
+            Labelled samples, for learners that keep none (``DeepActiveLearner``).
+
+        Returns
+        -------
+        indices : ndarray of shape (n_instances,)
+            Distinct indices into ``X_pool``, best first.
+        utilities : ndarray of shape (n_instances,)
+            Utilities of the chosen, in the same order.
+
+        """
+        sampler = self.sampler
+        estimator = getattr(learner, "estimator", None)
+        if isinstance(estimator, BaseSampler) and estimator is not sampler:
+            # Its net, not its opinion: the question goes to the strategy in here.
+            X_training, y_training = estimator.X_labeled_, estimator.y_labeled_
+            learner = SimpleNamespace(estimator=estimator.estimator_)
+            sampler = copy.copy(sampler).set_params(classes=estimator.classes_)
+        return sampler(learner, X_pool, n_instances, X_training=X_training, y_training=y_training)
+
+
+def as_query_strategy(query=None, *, random_state=None) -> ModALQueryStrategy:
+    """Make a modAL query strategy of a sampler or strategy.
+
+    Parameters
+    ----------
+    query : sampler, Strategy, str, callable or None, default=None
+        A sampler, a strategy, the name of one or a function of the signals; None is an
+        :class:`~skautoal.AutoALSampler`. The learner's model is used as it is, so an
+        ``estimator`` in a sampler does not matter.
+    random_state : int, RandomState or None, default=None
+        Decides ties and draws; a sampler has its own.
+
+    Returns
+    -------
+    query_strategy : callable
+        For ``ActiveLearner(estimator, query_strategy=...)``; see
+        :class:`ModALQueryStrategy`.
+
+    Examples
+    --------
+    >>> from modAL.models import ActiveLearner
+    >>> from sklearn.datasets import make_blobs
+    >>> from skautoal import StrategySampler
+    >>> from skautoal.interop.modal import as_query_strategy
+    >>> X, y = make_blobs(60, centers=3, random_state=0)
+    >>> model = StrategySampler(random_state=0).fit(X[:12], y[:12])
+    >>> learner = ActiveLearner(model, as_query_strategy("badge", random_state=0))
+    >>> indices, samples = learner.query(X[12:], n_instances=4)
+    >>> indices.shape, samples.shape
+    ((4,), (4, 2))
+
+    """
+    return ModALQueryStrategy(as_sampler(query, random_state=random_state))
+
+
+class ModALStrategy(ForeignModelStrategy):
+    """A modAL query strategy as a candidate; made by :func:`from_modal`.
+
+    Parameters
+    ----------
+    strategy : callable
+        ``strategy(learner, X_pool, n_instances=...)`` returning indices into the pool,
+        alone or as first of a pair.
+    keywords : dict or None, default=None
+        More keywords of it.
+    features : {"samples", "embeddings"}, default="samples"
+        What it is shown as samples.
+
+    """
+
+    def __init__(self, strategy: Callable, keywords: dict | None = None, features="samples"):
+        super().__init__(strategy, features)
+        self.keywords = keywords
+
+    def _ask(self, strategy, signals, order, n_instances, seed):
+        learner = _Learner(ForeignModel(signals, self.features, order), signals, self.features)
+        pool = learner.model.pool
+        answer = strategy(learner, pool, n_instances=n_instances, **(self.keywords or {}))
+        return answer[0] if isinstance(answer, tuple) else answer
+
+
+class _Learner:
+    """What a modAL strategy sees of an ``ActiveLearner``."""
+
+    on_transformed = False
+
+    def __init__(self, model: ForeignModel, signals, features: str):
+        self.model = model
+        self._signals = signals
+        self._features = features
+        self.X_training, self.y_training = model.labeled, model.codes
+
+    @property
+    def estimator(self):
+        """A copy of the net: some strategies switch its mode."""
+        if self._features == "embeddings":
+            return self
+        return copy.deepcopy(self._signals.net)
+
+    def predict_proba(self, X):
+        return self.model.probabilities(X)
+
+    def predict(self, X):
+        return self.predict_proba(X).argmax(axis=1)
+
+    def score(self, X, y):
+        return float(np.mean(self.predict(X) == np.asarray(y)))
+
+    def transform_without_estimating(self, X):
+        return X
+
+
+def from_modal(strategy: Callable, *, features: str = "samples", **keywords) -> ModALStrategy:
+    """Make a candidate of a modAL query strategy.
+
+    Parameters
+    ----------
+    strategy : callable
+        ``strategy(learner, X_pool, n_instances=...)``, returning indices into the pool,
+        alone or as first of a pair. The learner has ``predict``, ``predict_proba``,
+        ``estimator`` (a copy of the net), ``X_training`` and ``y_training`` (class codes
+        0..C-1); it is no committee.
+    features : {"samples", "embeddings"}, default="samples"
+        What the strategy is shown as samples: the net's inputs, or its embeddings, in
+        which distances between images mean more.
+    **keywords
+        More keywords of the strategy.
+
+    Returns
+    -------
+    strategy : Strategy
+        For the ``strategies`` of a sampler, or alone.
+
+    Examples
+    --------
+    >>> from modAL.uncertainty import margin_sampling
+    >>> from sklearn.datasets import make_blobs
+    >>> from skautoal import AutoALSampler
+    >>> from skautoal.interop.modal import from_modal
+    >>> X, y = make_blobs(80, centers=3, random_state=0)
+    >>> strategies = ["badge", from_modal(margin_sampling)]
+    >>> sampler = AutoALSampler(strategies=strategies, random_state=0).fit(X[:20], y[:20])
+    >>> sampler.query(X[20:], n_instances=4).shape, list(sampler.strategy_weights_["batch"])
+    ((4,), ['BADGE', 'margin_sampling'])
+
+    """
+    if not callable(strategy):
+        raise TypeError(
+            "'strategy' must be a modAL query strategy, a function of a learner and a pool;"
+            f" got {strategy!r:.100}."
+        )
+    return ModALStrategy(strategy, keywords or None, features)

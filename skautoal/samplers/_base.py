@@ -33,7 +33,7 @@ from ..signals import Signals
 from ..strategies._base import check_n_instances
 from ..strategies._cost_aware import check_costs
 from ._costs import pick_by_cost
-from ._explain import Explanation, Opinions, check_indices, explain_query
+from ._explain import Explanation, Opinions, explain_query
 
 
 class BaseSampler(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
@@ -248,12 +248,7 @@ class BaseSampler(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         not part of it: places are those of a query without them.
 
         """
-        check_is_fitted(self, "estimator_")
-        checked = self._check_samples(X_unlabeled, "X_unlabeled", self._template, reset=False)
-        rows = check_indices(indices, n_samples(checked))
-        k = check_n_instances(len(rows) if n_instances is None else n_instances, n_samples(checked))
-        signals = self._task.signals(checked, n_passes=self.n_passes, seed=self._round_seed("mc"))
-        return explain_query(self, signals, rows, k, self._round_seed("query"))
+        return explain_query(self, X_unlabeled, indices, n_instances)
 
     def teach(self, X, y):
         """Add newly labelled samples and fit again on all of them.

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from .._frames import as_frame
 from ..signals import Signals
+from ..strategies._base import check_n_instances
 
 _SHOWN = 20  # rows of the text table
 
@@ -174,10 +176,20 @@ class Explanation:
         return "\n".join([*lines, "A column of a strategy shows utility x weight."])
 
 
-def explain_query(
-    sampler, signals: Signals, indices: np.ndarray, n_instances: int, seed: int
-) -> Explanation:
+def pool_signals(sampler, X_unlabeled) -> Signals:
+    """Signals of a pool, those that a query would see."""
+    check_is_fitted(sampler, "estimator_")
+    checked = sampler._check_samples(X_unlabeled, "X_unlabeled", sampler._template, reset=False)
+    return sampler._task.signals(checked, n_passes=sampler.n_passes, seed=sampler._round_seed("mc"))
+
+
+def explain_query(sampler, X_unlabeled, indices, n_instances: int | None) -> Explanation:
     """Repeat a query on a copy of ``sampler``, which stays as it is, and say how it went."""
+    signals = pool_signals(sampler, X_unlabeled)
+    indices = check_indices(indices, signals.n_samples)
+    requested = len(indices) if n_instances is None else n_instances
+    n_instances = check_n_instances(requested, signals.n_samples)
+    seed = sampler._round_seed("query")
     twin = copy.copy(sampler)
     answer = twin._pick(signals, n_instances, seed)
     opinions = twin._opinions(signals, n_instances, seed, answer)

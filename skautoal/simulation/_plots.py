@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._drawing import axes_of, line_styles, plain_text
 from ._results import Results, Setting
 from ._statistics import confidence_interval
 from ._tables import penalties_of, rank_summary
-
-#: Longer names would leave no room for what they name.
-_LONGEST = 30
 
 _LABELS = {
     "accuracy": "accuracy",
@@ -37,15 +35,15 @@ def plot_learning_curves(results: Results, setting: Setting, *, metric="accuracy
     ax : matplotlib Axes
 
     """
-    ax = _axes(ax, (6, 4))
+    ax = axes_of(ax, (6, 4))
     n_labeled, curves = results.curves(setting, metric)
-    for (method, values), style in zip(curves.items(), _styles(), strict=False):
+    for (method, values), style in zip(curves.items(), line_styles(), strict=False):
         mean, half = values.mean(axis=0), confidence_interval(values.T)
         # With two or three seeds the bands are wider than what they are about.
         band = np.clip([mean - half, mean + half], 0, np.inf if metric == "log_loss" else 1)
-        ax.plot(n_labeled, mean, label=_plain(method), **style)
+        ax.plot(n_labeled, mean, label=plain_text(method), **style)
         ax.fill_between(n_labeled, *band, color=style["color"], alpha=0.15, linewidth=0)
-    ax.set(xlabel="labels", ylabel=_LABELS[metric], title=_plain(setting))
+    ax.set(xlabel="labels", ylabel=_LABELS[metric], title=plain_text(setting))
     ax.legend(fontsize=8)
     return ax
 
@@ -74,7 +72,7 @@ def plot_critical_difference(results: Results, *, metric="accuracy", alpha=0.05,
     width = summary["critical_difference"]
     groups = cliques(ranks, width)
     n = len(names)
-    ax = _axes(ax, (5 + 0.16 * max(len(_plain(name)) for name in names), 1 + 0.25 * n))
+    ax = axes_of(ax, (5 + 0.16 * max(len(plain_text(name)) for name in names), 1 + 0.25 * n))
     # From the top: the axis, the bars of the groups, a line for each method.
     top = 0.5 + 0.3 * len(groups)
     low, high = 1 - 0.1, n + 0.1
@@ -86,7 +84,7 @@ def plot_critical_difference(results: Results, *, metric="accuracy", alpha=0.05,
         height = -top - 0.5 * (i if left else n - 1 - i)
         end = low - 0.2 if left else high + 0.2
         ax.plot([rank, rank, end], [0, height, height], color="0.3", linewidth=0.8, clip_on=False)
-        text = f"{_plain(name)}  {rank:.2f} " if left else f" {rank:.2f}  {_plain(name)}"
+        text = f"{plain_text(name)}  {rank:.2f} " if left else f" {rank:.2f}  {plain_text(name)}"
         ax.text(end, height, text, ha="right" if left else "left", va="center", fontsize=9)
     if np.isfinite(width):
         ax.plot([1, 1 + width], [0.8, 0.8], color="black", linewidth=1.5, clip_on=False)
@@ -122,9 +120,9 @@ def plot_penalty_matrix(results: Results, *, metric="accuracy", ax=None):
     names, penalties = penalties_of(results, metric)
     table = np.vstack([penalties, penalties.mean(axis=0)])
     n = len(names)
-    labels = [_plain(name) for name in names]
+    labels = [plain_text(name) for name in names]
     room = 0.08 * max(map(len, labels))
-    ax = _axes(ax, (2.5 + 0.5 * n + room, 2 + 0.45 * n + room))
+    ax = axes_of(ax, (2.5 + 0.5 * n + room, 2 + 0.45 * n + room))
     ax.imshow(table, cmap="viridis_r", aspect="auto", vmin=0)
     middle = table.max() / 2
     for (row, column), value in np.ndenumerate(table):
@@ -170,11 +168,14 @@ def plot_strategy_weights(results: Results, method: str, setting: Setting, *, ax
         ],
         axis=0,
     )
-    ax = _axes(ax, (6, 4))
-    for column, style in zip(range(len(names)), _styles(), strict=False):
-        ax.plot(rounds, weights[:, column], label=_plain(names[column]), **style)
+    ax = axes_of(ax, (6, 4))
+    for column, style in zip(range(len(names)), line_styles(), strict=False):
+        ax.plot(rounds, weights[:, column], label=plain_text(names[column]), **style)
     ax.set(
-        xlabel="round", ylabel="mean weight", title=f"{_plain(method)} on {_plain(setting)}", ylim=0
+        xlabel="round",
+        ylabel="mean weight",
+        title=f"{plain_text(method)} on {plain_text(setting)}",
+        ylim=0,
     )
     ax.xaxis.get_major_locator().set_params(integer=True)
     ax.legend(fontsize=8)
@@ -189,27 +190,3 @@ def cliques(ranks: np.ndarray, difference: float) -> list[tuple[int, int]]:
         if last > first and (not groups or last > groups[-1][1]):
             groups.append((first, last))
     return groups
-
-
-def _axes(ax, size):
-    if ax is not None:
-        return ax
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as exc:
-        raise ImportError("Plots need matplotlib: pip install 'skautoal[plot]'.") from exc
-    return plt.subplots(figsize=size, layout="constrained")[1]
-
-
-def _styles():
-    """Ten colours, then the same ones dashed and dotted."""
-    for line in ("-", "--", ":", "-."):
-        for colour in range(10):
-            yield {"color": f"C{colour}", "linestyle": line}
-
-
-def _plain(name) -> str:
-    """A name of the user's, not too long and kept from being read as mathematics."""
-    name = str(name)
-    name = name if len(name) <= _LONGEST else f"{name[: _LONGEST - 3]}..."
-    return name.replace("$", r"\$")

@@ -1,0 +1,10 @@
+"""Figures of what a sampler did; they need matplotlib, the extra ``plot``.
+
+Figures of whole comparisons are in :mod:`skautoal.simulation`.
+"""
+
+from ._explanation import explanation
+from ._picks import picks
+from ._search import search_history, strategy_weights
+
+__all__ = ["explanation", "picks", "search_history", "strategy_weights"]

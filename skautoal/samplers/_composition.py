@@ -99,6 +99,7 @@ class StrategiesSampler(NamedListMixin, BaseSampler):
     """
 
     _named_list = "strategies"
+    _works_on_part = True
 
     _parameter_constraints: dict = {
         **BaseSampler._parameter_constraints,
@@ -134,6 +135,9 @@ class StrategiesSampler(NamedListMixin, BaseSampler):
             for signal in strategy.needs:
                 layout.check(signal, f"Strategy {name}")
 
+    def _needs(self):
+        return super()._needs() | {"probabilities", "embeddings"}
+
     def _start(self, signals):
         self.strategies_ = named_strategies(self.strategies)
         self.strategy_weights_ = {}
@@ -147,8 +151,13 @@ class StrategiesSampler(NamedListMixin, BaseSampler):
     def _note_weights(self, part: str, weights: Tensor) -> None:
         """Say in ``strategy_weights_`` what weights (n, K) some samples have on average."""
         if len(weights):
+            if part == "batch":
+                self._batch_weights = weights
             shares = mean_weights(weights, self._names)
             self.strategy_weights_ = self.strategy_weights_ | {part: shares}
+
+    def _strategies_to_show(self):
+        return named_strategies(self.strategies)
 
     @property
     def _names(self) -> list[str]:

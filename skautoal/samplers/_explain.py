@@ -176,6 +176,49 @@ class Explanation:
         return "\n".join([*lines, "A column of a strategy shows utility x weight."])
 
 
+class ExplainMixin:
+    """Adds ``explain`` to samplers; those with strategies override ``_opinions``."""
+
+    def explain(self, X_unlabeled, indices, *, n_instances=None) -> Explanation:
+        """Say why samples of a pool were picked, or were not.
+
+        Parameters
+        ----------
+        X_unlabeled : array-like, DataFrame, tensor, dict of them, or torch Dataset
+            The pool that was queried, (n_pool, ...).
+        indices : array-like of int of shape (m,)
+            Rows to explain: what ``query`` returned, or any others.
+        n_instances : int, optional
+            Size of the batch that was asked for; by default as many as there are
+            ``indices``.
+
+        Returns
+        -------
+        explanation : Explanation
+            One row for each of ``indices``: prediction and margin of the model, utility
+            and weight of each strategy, mixed score, its rank in the pool, and place in
+            the batch.
+
+        Raises
+        ------
+        TypeError
+            If ``indices`` is not a list of integers.
+        ValueError
+            If one of them is not in the pool.
+
+        Notes
+        -----
+        The query is repeated, which takes as long again and changes nothing. Costs are
+        not part of it: places are those of a query without them.
+
+        """
+        return explain_query(self, X_unlabeled, indices, n_instances)
+
+    def _opinions(self, signals: Signals, n_instances: int, seed: int, answer: tuple) -> Opinions:
+        """What the strategies thought of the pool; ``answer`` is what ``_pick`` returned."""
+        return Opinions.of_one(type(self).__name__, answer[1])
+
+
 def pool_signals(sampler, X_unlabeled) -> Signals:
     """Signals of a pool, those that a query would see."""
     check_is_fitted(sampler, "estimator_")

@@ -95,6 +95,8 @@ class SelectALSampler(BaseSampler):
 
     """
 
+    _strategy_parameters = ("typical", "uncertain")
+
     _parameter_constraints: dict = {
         **BaseSampler._parameter_constraints,
         "typical": "no_validation",

@@ -49,6 +49,8 @@ class StrategySampler(BaseSampler):
 
     """
 
+    _strategy_parameters = ("strategy",)
+
     _parameter_constraints: dict = {
         **BaseSampler._parameter_constraints,
         "strategy": "no_validation",  # get_strategy says what is wrong with it

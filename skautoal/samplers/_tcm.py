@@ -74,6 +74,8 @@ class TCMSampler(BaseSampler):
 
     """
 
+    _strategy_parameters = ("first", "then")
+
     _parameter_constraints: dict = {
         **BaseSampler._parameter_constraints,
         "first": "no_validation",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .._diagram import WrapperDiagramMixin
 from ..ops._ranking import average_ranks, top_k
 from ._bald import BALD
 from ._base import BatchStrategy, ScoreStrategy
@@ -12,7 +13,7 @@ from ._checks import check_choice, check_number
 from ._margin import Margin
 
 
-class StochasticBatch(BatchStrategy):
+class StochasticBatch(WrapperDiagramMixin, BatchStrategy):
     """Sample b of n without replacement, with chances that grow with a strategy's score.
 
     Gumbel noise of scale 1 / beta is added to log s (``"power"``), to s (``"softmax"``)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from .._diagram import WrapperDiagramMixin
 from ._base import BatchStrategy, Strategy
 
 
-class Wrapper(BatchStrategy):
+class Wrapper(WrapperDiagramMixin, BatchStrategy):
     """Takes its needs and its name from the strategy in its parameter ``strategy``."""
 
     strategy: Strategy

@@ -1,0 +1,57 @@
+"""Blocks of scikit-learn's HTML diagrams: strategies have no ``fit``, so it leaves them out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sklearn.utils.metaestimators import available_if
+
+
+@dataclass(frozen=True)
+class DiagramBlock:
+    """What scikit-learn's diagram asks of a block; its own class is private and has moved.
+
+    Attributes
+    ----------
+    kind : {"serial", "parallel"}
+        One below the other, or side by side.
+    estimators : sequence of objects
+        Estimators, strategies, or other blocks.
+    names, name_details : sequence of str or None
+        Their titles, and the text under each; None for blocks.
+    dash_wrapped : bool
+        Whether a dashed line goes round the block.
+
+    """
+
+    kind: str
+    estimators: Sequence[object]
+    names: Sequence[str | None]
+    name_details: Sequence[str | None]
+    dash_wrapped: bool = True
+
+    def _sk_visual_block_(self) -> DiagramBlock:
+        return self
+
+
+def named_block(kind: str, items: Sequence[tuple[str, object]], **options) -> DiagramBlock:
+    """A block of named objects, titled ``name: Type``, or by the type alone if that is it."""
+    names = [
+        type(item).__name__ if name == type(item).__name__ else f"{name}: {type(item).__name__}"
+        for name, item in items
+    ]
+    objects = [item for _, item in items]
+    return DiagramBlock(kind, objects, names, [str(item) for item in objects], **options)
+
+
+def _holds_strategy(strategy) -> bool:
+    return "strategy" in strategy.get_params(deep=False)
+
+
+class WrapperDiagramMixin:
+    """Shows the strategy inside another one, where it is a parameter ``strategy``."""
+
+    @available_if(_holds_strategy)
+    def _sk_visual_block_(self) -> DiagramBlock:
+        return named_block("parallel", [("strategy", self.strategy)])

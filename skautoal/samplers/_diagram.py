@@ -1,0 +1,31 @@
+"""The HTML diagram of a sampler: its model above its strategies."""
+
+from __future__ import annotations
+
+from .._diagram import DiagramBlock, named_block
+from ..strategies import Strategy, get_strategy
+
+
+class DiagramMixin:
+    """Adds strategies to the diagram that scikit-learn draws of a sampler."""
+
+    #: Parameters that hold one strategy each.
+    _strategy_parameters: tuple[str, ...] = ()
+
+    def _sk_visual_block_(self) -> DiagramBlock:
+        """The estimator, if it was given one, above the strategies side by side."""
+        parameters = self.get_params(deep=False)
+        estimator = parameters["estimator"]
+        upper = named_block("serial", [] if estimator is None else [("estimator", estimator)])
+        lower = named_block("parallel", self._strategies_to_show(), dash_wrapped=False)
+        return DiagramBlock(
+            "serial",
+            [*upper.estimators, lower],
+            [*upper.names, None],
+            [*upper.name_details, None],
+        )
+
+    def _strategies_to_show(self) -> list[tuple[str, Strategy]]:
+        """Strategies with their names, or the parameters that hold them."""
+        parameters = self.get_params(deep=False)
+        return [(name, get_strategy(parameters[name])) for name in self._strategy_parameters]

@@ -1,0 +1,86 @@
+"""HTML diagrams and texts of samplers and strategies: everything inside is shown."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from skorch import NeuralNetClassifier
+
+from skautoal import AutoALSampler, StrategySampler, TCMSampler, samplers
+from skautoal.modules import MLP
+from skautoal.strategies import (
+    BADGE,
+    ClassBalanced,
+    CostAware,
+    Entropy,
+    Margin,
+    PowerBALD,
+    StochasticBatch,
+    SubsamplePool,
+)
+
+SAMPLERS = [
+    cls
+    for cls in (getattr(samplers, name) for name in samplers.__all__)
+    if issubclass(cls, samplers.BaseSampler) and cls is not samplers.BaseSampler
+]
+PAPER = ["Entropy", "Margin", "LeastConfidence", "KMeans", "BALD", "VariationRatio", "MeanSTD"]
+ALONE = {
+    "StrategySampler": ["strategy: Margin", "Margin"],
+    "TCMSampler": ["first: TypiClust", "TypiClust", "then: Margin", "Margin"],
+    "SelectALSampler": ["typical: TypiClust", "TypiClust", "uncertain: Margin", "Margin"],
+}
+
+
+def titles(html: str) -> list[str]:
+    """Titles of the blocks of a diagram, in order."""
+    return re.findall(r'<label for="[^"]*" class="[^"]*"><div><div>([^<]*)</div>', html)
+
+
+@pytest.mark.parametrize("cls", SAMPLERS)
+def test_strategies_show_in_the_diagram(cls):
+    twice = [name for name in PAPER for _ in range(2)]  # the title and the block
+    assert titles(cls()._repr_html_()) == [cls.__name__, *ALONE.get(cls.__name__, twice)]
+
+
+def test_names_nets_and_wrappers_show():
+    net = NeuralNetClassifier(MLP, module__n_features=2, module__n_classes=2)
+    strategies = [BADGE(), ("mine", StochasticBatch(SubsamplePool(Entropy())))]
+    shown = titles(AutoALSampler(net, strategies)._repr_html_())
+    assert shown == [
+        *("AutoALSampler", "NeuralNetClassifier", "BADGE", "BADGE"),
+        *("mine: StochasticBatch", "strategy: SubsamplePool", "strategy: Entropy", "Entropy"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "wrapper",
+    [
+        ClassBalanced(Margin()),
+        CostAware(Margin(), costs=[1.0]),
+        SubsamplePool(Margin()),
+        StochasticBatch(Margin()),
+    ],
+)
+def test_wrappers_show_what_they_wrap(wrapper):
+    expected = [type(wrapper).__name__, "strategy: Margin", "Margin"]
+    assert titles(wrapper._repr_html_()) == expected
+    assert titles(PowerBALD()._repr_html_()) == ["PowerBALD"]
+
+
+@pytest.mark.parametrize(
+    "sampler",
+    [AutoALSampler(strategies=3), StrategySampler(strategy="nonsense"), TCMSampler(first=None)],
+)
+def test_a_wrong_parameter_still_has_a_diagram(sampler):
+    assert titles(sampler._repr_html_()) == [type(sampler).__name__]
+
+
+def test_text_shows_what_was_changed():
+    sampler = AutoALSampler(strategies=[BADGE(), ("mine", SubsamplePool(Margin()))], mode="vote")
+    assert " ".join(repr(sampler).split()) == (
+        "AutoALSampler(mode='vote', strategies=[BADGE(), ('mine',"
+        " SubsamplePool(strategy=Margin()))])"
+    )
+    assert repr(StrategySampler()) == "StrategySampler()"

@@ -44,4 +44,6 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "Making $(VENV) (the first time it installs torch: this takes minutes)"
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install -c constraints.txt -e ".[test]"
+# modAL asks for skorch 0.9, baal for Jupyter, small-text for a tokenizer: not used here.
+	$(PIP) install -c constraints.txt --no-deps baal modAL-python small-text
 	@touch $@

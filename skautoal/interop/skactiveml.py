@@ -216,13 +216,15 @@ class SkactivemlStrategy(ForeignModelStrategy):
 
     def _missing(self) -> list[str]:
         """Parameters of ``query`` that nobody gave."""
-        parameters = inspect.signature(self.strategy.query).parameters.values()
         given = {"X", "y", *(self.keywords or {})}
         return [
-            p.name
-            for p in parameters
-            if p.name not in given and p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD
+            name
+            for name, p in self._parameters().items()
+            if name not in given and p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD
         ]
+
+    def _parameters(self):
+        return inspect.signature(self.strategy.query).parameters
 
     def _ask(self, strategy, signals, order, n_instances, seed):
         model = ForeignModel(signals, self.features, order)
@@ -231,7 +233,8 @@ class SkactivemlStrategy(ForeignModelStrategy):
         y[: len(model.codes)] = model.codes
         keywords = dict(self.keywords or {})
         for name in self._missing():
-            keywords |= _GIVEN[name](model)
+            given = _GIVEN[name](model)
+            keywords |= {key: value for key, value in given.items() if key in self._parameters()}
         answer = _seeded(strategy, seed).query(X, y, batch_size=int(n_instances), **keywords)
         return np.asarray(answer) - len(model.codes)
 
@@ -246,10 +249,7 @@ class _TaskClassifier(SkactivemlClassifier):
         self.classes_ = np.arange(model.n_classes)
 
     def fit(self, X, y, sample_weight=None):
-        raise TypeError(
-            "The strategy wants to train the model again, but that of a candidate is the"
-            " trained net. Give it one of its own: from_skactiveml(strategy, clf=...)."
-        )
+        raise TypeError("A candidate cannot train the task net again; it is trained already.")
 
     def __sklearn_clone__(self):
         return self
@@ -335,6 +335,12 @@ def from_skactiveml(strategy, *, features: str = "samples", **keywords) -> Skact
         raise ValueError(
             f"{type(strategy).__name__}.query needs an ensemble, here the passes of MC dropout,"
             " which start from samples, not from embeddings. Use features='samples'."
+        )
+    if "ignore_partial_fit" in candidate._parameters() and "clf" in candidate._missing():
+        raise TypeError(
+            f"{type(strategy).__name__} trains its classifier again for each sample, but that"
+            " of a candidate is the trained net. Give it one of its own:"
+            " from_skactiveml(strategy, clf=...)."
         )
     unknown = [name for name in candidate._missing() if name not in _GIVEN]
     if unknown:

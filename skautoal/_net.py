@@ -15,7 +15,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier
-from skorch.dataset import ValidSplit
+from skorch.dataset import ValidSplit, unpack_data
 from skorch.utils import multi_indexing, to_tensor
 from torch import Tensor, nn
 from torch.utils.data import Dataset, Subset, default_collate
@@ -24,6 +24,7 @@ from ._layers import captured_input, first_output
 from ._mc_dropout import dropout_modules
 from ._rng import isolated_rng
 from .exceptions import MissingSignalError
+from .pools import Pool, SubPool
 
 # Hooks sit on the module itself, so two threads must not hook one net at a time.
 _HOOK_LOCK = threading.RLock()
@@ -45,6 +46,8 @@ class NetLayout:
         Rate of the last of them, 0 without any.
     has_head : bool
         Whether the module that takes the embedding is the linear head itself.
+    embedding_size : int
+        Numbers in an embedding, 0 if there is none.
 
     """
 
@@ -53,6 +56,7 @@ class NetLayout:
     n_dropout: int
     dropout_rate: float
     has_head: bool = False
+    embedding_size: int = 0
 
     def check(self, signal: str, needed_by: str) -> None:
         """Raise if the net cannot give ``signal``, naming who asks for it."""
@@ -220,18 +224,25 @@ def to_probabilities(net, output: Tensor) -> tuple[Tensor, Tensor]:
             f" sample, shape (n, C); got shape {tuple(P.shape)}. Flatten the output"
             " of the module."
         )
-    # Rows with NaN say nothing about the criterion; whoever needs the signal names them.
-    known = P[~P.isnan().any(1)]
-    if len(known) and not bool(((known >= 0).all(1) & ((known.sum(1) - 1).abs() < 1e-3)).all()):
+    if P.numel() and not _are_distributions(P):
         raise ValueError(
             "The net in 'estimator' does not predict probabilities: rows must be"
             " >= 0 and sum to 1. Use CrossEntropyLoss with a module returning logits,"
             " NLLLoss with a module returning softmax, or set 'predict_nonlinearity'"
             " on the net."
         )
-    same = output.shape == P.shape and not torch.equal(output, P)
-    logits = output if same else P.clamp_min(torch.finfo(P.dtype).tiny).log()
+    # A look at the first rows saves one at all of them.
+    given = output.shape != P.shape or (torch.equal(output[:1], P[:1]) and torch.equal(output, P))
+    logits = P.clamp_min(torch.finfo(P.dtype).tiny).log() if given else output
     return logits, P
+
+
+def _are_distributions(P: Tensor) -> bool:
+    """Whether the rows that hold no NaN are probabilities: those say nothing of the criterion."""
+    if bool((P.min() >= 0) & ((P.sum(1) - 1).abs().max() < 1e-3)):
+        return True  # comparisons with NaN are false: none is here
+    known = P[~P.isnan().any(1)]
+    return bool(((known >= 0).all(1) & ((known.sum(1) - 1).abs() < 1e-3)).all())
 
 
 def head_logits(net, layer: str, embeddings: Tensor) -> Tensor:
@@ -286,13 +297,18 @@ def inspect_net(net, X_row, embedding_layer: str = "auto") -> NetLayout:
                 f"'embedding_layer' must be 'auto' or one of {names}; got {embedding_layer!r}."
             )
         layer = embedding_layer
-        _check_runs(net, module, layer, X_row)
+        size = _width_of_input(net, module, layer, X_row)
+    if layer in linears:
+        size = linears[layer].in_features
+    elif layer is None:
+        size = 0
     drops = dropout_modules(module)
+    rate = drops[-1].p if drops else 0.0
     is_head = layer in linears and linears[layer].out_features == width
-    return NetLayout(P.shape[1], layer, len(drops), drops[-1].p if drops else 0.0, is_head)
+    return NetLayout(P.shape[1], layer, len(drops), rate, is_head, size)
 
 
-def _check_runs(net, module: nn.Module, layer: str, X_row) -> None:
+def _width_of_input(net, module: nn.Module, layer: str, X_row) -> int:
     with (
         evaluation_mode(net),
         torch.no_grad(),
@@ -304,6 +320,7 @@ def _check_runs(net, module: nn.Module, layer: str, X_row) -> None:
             f"'embedding_layer' names {layer!r}, which the forward pass of the net does"
             " not call; name a module that it does."
         )
+    return int(seen[-1].shape[1])
 
 
 def _row_shape(X_row) -> str:
@@ -323,18 +340,28 @@ def copy_module(net) -> nn.Module:
 
 
 def take_rows(X, indices):
-    """Rows of whatever skorch takes: arrays, tensors, dicts of them, datasets."""
+    """Rows of whatever skorch takes: arrays, tensors, dicts of them, datasets; of pools."""
+    if isinstance(X, Pool):
+        return SubPool(X, indices)
     if isinstance(X, Dataset):
         return Subset(X, np.arange(len(X))[indices].tolist())
     return multi_indexing(X, indices)
 
 
 def load_rows(X, indices):
-    """The same as :func:`take_rows`, but the samples of a dataset are stacked."""
+    """The same as :func:`take_rows`, but the samples of datasets and pools are stacked."""
+    if isinstance(X, Pool):
+        return X.take(np.arange(len(X))[indices] if isinstance(indices, slice) else indices)
     rows = take_rows(X, indices)
     if not isinstance(rows, Dataset):
         return rows
     return default_collate([rows[i][0] for i in range(len(rows))])
+
+
+def load_batches(net, dataset: Dataset) -> Iterator[object]:
+    """Samples of a dataset as the loader that the user gave the net brings them."""
+    for batch in net.get_iterator(net.get_dataset(dataset), training=False):
+        yield unpack_data(batch)[0]
 
 
 def input_tensor(net, X, indices):

@@ -101,7 +101,28 @@ def random_order(row_hash: np.ndarray, seed: int) -> np.ndarray:
     Rows with the same content are exchangeable; only they are ordered by position,
     at random.
     """
+    return np.lexsort((_among_equals(len(row_hash), seed), _order_keys(row_hash, seed)))
+
+
+def first_in_order(row_hash: np.ndarray, seed: int, m: int) -> np.ndarray:
+    """The first ``m`` of :func:`random_order`, without sorting the rest."""
+    keys = _order_keys(row_hash, seed)
+    rows = np.flatnonzero(keys <= np.partition(keys, m - 1)[m - 1])
+    return rows[np.lexsort((_among_equals(len(keys), seed)[rows], keys[rows]))][:m]
+
+
+def order_among(rows: np.ndarray, hashes: np.ndarray, n: int, seed: int) -> np.ndarray:
+    """Positions in ``rows`` in the sequence in which :func:`random_order` of n rows has them.
+
+    ``hashes`` are those of the rows.
+    """
+    return np.lexsort((_among_equals(n, seed)[rows], _order_keys(hashes, seed)))
+
+
+def _order_keys(row_hash: np.ndarray, seed: int) -> np.ndarray:
     with np.errstate(over="ignore"):
-        keys = _mix(row_hash ^ _mix(np.uint64(seed) + np.uint64(0x9E3779B97F4A7C15)))
-    among_equals = np.random.RandomState(seed % _SEED_LIMIT).random_sample(len(keys))
-    return np.lexsort((among_equals, keys))
+        return _mix(row_hash ^ _mix(np.uint64(seed) + np.uint64(0x9E3779B97F4A7C15)))
+
+
+def _among_equals(n: int, seed: int) -> np.ndarray:
+    return np.random.RandomState(seed % _SEED_LIMIT).random_sample(n)

@@ -16,6 +16,7 @@ from torch import nn
 from . import _net
 from ._validation import encode_labels, is_dataset, n_samples
 from .modules import MLP
+from .pools import Pool, TransformedPool
 from .signals import NetSignals
 
 
@@ -53,11 +54,27 @@ class TaskModel:
     codes: np.ndarray
     previous_net: object = None
 
-    def signals(self, X, *, n_passes: int, seed: int, labeled: bool = True) -> NetSignals:
+    def signals(
+        self,
+        X,
+        *,
+        n_passes: int,
+        seed: int,
+        labeled: bool = True,
+        max_memory: int | None = None,
+    ) -> NetSignals:
         """Signals of samples that were checked but not yet transformed."""
-        return self.net_signals(self.transform(X), n_passes=n_passes, seed=seed, labeled=labeled)
+        return self.net_signals(
+            self.transform(X),
+            n_passes=n_passes,
+            seed=seed,
+            labeled=labeled,
+            max_memory=max_memory,
+        )
 
-    def net_signals(self, X, *, n_passes: int, seed: int, labeled: bool) -> NetSignals:
+    def net_signals(
+        self, X, *, n_passes: int, seed: int, labeled: bool, max_memory: int | None = None
+    ) -> NetSignals:
         """Signals of samples as the net takes them."""
         return NetSignals(
             self.net,
@@ -68,11 +85,16 @@ class TaskModel:
             previous_net=self.previous_net,
             n_passes=n_passes,
             seed=seed,
+            max_memory=max_memory,
         )
 
     def transform(self, X):
-        """Send samples through the transformers of the pipeline."""
-        return X if self.transformer is None else _as_dense(self.transformer.transform(X))
+        """Send samples through the transformers of the pipeline; a pool when it is read."""
+        if self.transformer is None:
+            return X
+        if isinstance(X, Pool):
+            return TransformedPool(X, self.transform)
+        return _as_dense(self.transformer.transform(X))
 
 
 @dataclass

@@ -12,6 +12,17 @@ from sklearn.utils.validation import column_or_1d, validate_data
 from skorch.dataset import get_len
 from torch.utils.data import Dataset
 
+from .pools import (
+    ArrayPool,
+    DaskPool,
+    Pool,
+    StreamPool,
+    is_dask_array,
+    is_sliceable,
+    is_stream,
+)
+from .pools._checks import ChunkCheck
+
 _TEXT = "OUS"  # kinds of NumPy dtypes that hold strings
 
 
@@ -97,6 +108,95 @@ def check_samples(
     if integers:
         X = X.astype(np.int64 if X.dtype.kind in "iub" else np.float32, copy=False)
     return X
+
+
+def check_pool(
+    estimator, X, name: str, *, integers: bool = False, transformed: bool = False, shape=None
+):
+    """Check the samples of a pool without reading or converting the whole of it.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Asked for its ``n_features_in_`` and feature names.
+    X : array-like, dict of them, Dataset, dask array, iterator or function
+        What the user gave; never modified.
+    name : str
+        Name of the argument, for messages.
+    integers : bool, default=False
+        Keep integers (token ids) as int64 instead of making them float32.
+    transformed : bool, default=False
+        The samples go through the transformers of a pipeline, which check them.
+    shape : tuple of int or dict of them, optional
+        Shape of a labelled sample.
+
+    Returns
+    -------
+    X : ndarray, tensor, dict, Dataset or Pool
+        What the net takes already stays what it is; a Pool checks and converts each chunk
+        when it is read.
+
+    """
+    pool = as_pool(X, name, integers=integers, transformed=transformed, shape=shape)
+    if isinstance(pool, Pool):
+        head = pool.head
+        if not is_dict(head):
+            validate_data(estimator, head, reset=False, skip_check_array=True)
+        check_row_shape(head, shape, name)
+        pool.first_row()  # a wrong dtype is told before any work
+        return pool
+    X = check_samples(estimator, X, name, reset=False, integers=integers, transformed=transformed)
+    check_row_shape(X, shape, name)
+    return X
+
+
+def as_pool(X, name: str, *, integers: bool = False, transformed: bool = False, shape=None):
+    """A Pool of what is to be read chunk by chunk; anything else as it is.
+
+    The parameters are those of :func:`check_pool`.
+    """
+    check = ChunkCheck(name, integers, shape, raw=transformed)
+    if is_stream(X):
+        pool = StreamPool(X, check)
+    elif _read_by_slices(X, transformed):
+        _refuse_empty(X, name)
+        pool = (DaskPool if is_dask_array(X) else ArrayPool)(X, check)
+    else:
+        return X
+    if not is_dict(pool.head) and pool.head.ndim < 2:
+        raise ValueError(
+            f"'{name}' must have at least 2 dimensions, samples first; got chunks of shape"
+            f" {tuple(pool.head.shape)}. Reshape a single sample with X.reshape(1, -1)."
+        )
+    return pool
+
+
+def _read_by_slices(X, transformed: bool) -> bool:
+    """Whether samples are to be read, checked and converted a chunk at a time.
+
+    Not what comes as rows anyway (datasets, lists, frames), nor what only scikit-learn's
+    checks can tell about, nor what a net takes as it is.
+    """
+    if is_dataset(X) or sparse.issparse(X):
+        return False
+    if is_dict(X):
+        parts = list(X.values())
+        return all(map(_is_array, parts)) and any(_read_by_slices(p, transformed) for p in parts)
+    if not _is_array(X):
+        return False
+    if isinstance(X, np.ndarray):
+        ready = X.dtype == np.float32 and X.dtype.isnative and X.flags.c_contiguous
+        lazy = isinstance(X, np.memmap)
+        # In memory, transformers are given all samples at once.
+        return X.dtype.kind in "fiub" and X.ndim > 1 and (lazy or not (ready or transformed))
+    if isinstance(X, torch.Tensor):
+        ready = X.dtype == torch.float32 and X.is_contiguous()
+        return X.ndim > 1 and not (ready or transformed or X.is_complex())
+    return True
+
+
+def _is_array(X) -> bool:
+    return isinstance(X, (np.ndarray, torch.Tensor)) or is_sliceable(X)
 
 
 def row_shape(X):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from numbers import Integral
 
@@ -17,21 +17,22 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clo
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
-from .._net import is_net
+from .._net import is_net, take_rows
 from .._rng import derive_seed, draw_seed
 from .._task import TaskTemplate
 from .._validation import (
     check_labels,
+    check_pool,
     check_row_shape,
     check_samples,
     concat_labels,
     concat_samples,
-    n_samples,
     row_shape,
 )
+from ..pools import check_memory
 from ..signals import Signals
 from ..strategies._base import check_n_instances
-from ..strategies._cost_aware import check_costs
+from ..strategies._cost_aware import PROPOSED, check_costs
 from ._costs import pick_by_cost
 from ._diagram import DiagramMixin
 from ._explain import ExplainMixin
@@ -49,6 +50,10 @@ class BaseSampler(DiagramMixin, ExplainMixin, MetaEstimatorMixin, ClassifierMixi
         See :class:`~skautoal.AutoALSampler`.
 
     """
+
+    # Whether _pick gets a random part of a pool that exceeds the memory. Strategies by
+    # themselves know how to treat such pools; what mixes them does not.
+    _works_on_part = False
 
     _parameter_constraints: dict = {
         "estimator": "no_validation",
@@ -153,13 +158,16 @@ class BaseSampler(DiagramMixin, ExplainMixin, MetaEstimatorMixin, ClassifierMixi
         return_utilities=False,
         costs=None,
         budget=None,
+        max_memory=None,
     ):
         """Choose the samples of a pool that should be labelled next.
 
         Parameters
         ----------
-        X_unlabeled : array-like, DataFrame, tensor, dict of them, or torch Dataset
-            Unlabelled samples, (n_pool, ...).
+        X_unlabeled : array-like, DataFrame, tensor, dict of them, torch Dataset, or chunks
+            Unlabelled samples, (n_pool, ...). NumPy memmaps, zarr, HDF5 and dask arrays are
+            read by slices. Chunks come from an iterator, which is consumed, or from a
+            function that returns a fresh iterator each time; they are arrays (n_i, ...).
         n_instances : int, optional
             Size of the batch; by default the parameter of the sampler or, with a
             budget, as many as it pays for. More than the pool holds is clipped with a
@@ -172,6 +180,10 @@ class BaseSampler(DiagramMixin, ExplainMixin, MetaEstimatorMixin, ClassifierMixi
         budget : float, optional
             What the batch may cost in all, in the unit of ``costs``; samples that no
             longer fit are passed over, so a batch may be smaller than ``n_instances``.
+        max_memory : int, str or None, default=None
+            Bytes, or a text like ``"2GB"``, that what is computed of the pool and work on
+            it may take; None for no limit. Beyond it, strategies that score each sample by
+            itself still see the whole pool, others a random part of it, chosen by content.
 
         Returns
         -------
@@ -192,22 +204,31 @@ class BaseSampler(DiagramMixin, ExplainMixin, MetaEstimatorMixin, ClassifierMixi
         there is budget left.
         """
         check_is_fitted(self, "estimator_")
-        checked = self._check_samples(X_unlabeled, "X_unlabeled", self._template, reset=False)
-        prices = check_costs(costs, budget, n_samples(checked))
-        requested = n_instances
-        if requested is None:
-            requested = self.n_instances if budget is None else n_samples(checked)
-        k = check_n_instances(requested, n_samples(checked))
-        signals = self._task.signals(checked, n_passes=self.n_passes, seed=self._round_seed("mc"))
-        seed = self._round_seed("query")
-        if prices is None:
-            picks, utilities, *memo = self._pick(signals, k, seed)
-        else:
-            pick = partial(self._pick, seed=seed)
-            picks, utilities, *memo = pick_by_cost(pick, signals, prices, k, budget, seed)
-        indices = picks.cpu().numpy().astype(np.int64)
-        if memo:
-            self._asked(checked, indices, *memo)
+        with self._opened(X_unlabeled, max_memory) as (pool, signals):
+            n = signals.n_samples
+            prices = check_costs(costs, budget, n)
+            requested = n_instances
+            if requested is None:
+                requested = self.n_instances if budget is None else n
+            k = check_n_instances(requested, n)
+            seed = self._round_seed("query")
+            rows, part = None, signals
+            if self._works_on_part:
+                least = k if prices is None else PROPOSED * k
+                rows, part = signals.manageable(self._needs(), least, derive_seed(seed, "part"))
+            if prices is None:
+                picks, utilities, *memo = self._pick(part, k, seed)
+            else:
+                pick = partial(self._pick, seed=seed)
+                prices = prices if rows is None else prices[rows.cpu().numpy()]
+                picks, utilities, *memo = pick_by_cost(pick, part, prices, k, budget, seed)
+            indices = picks.cpu().numpy().astype(np.int64)
+            if memo:
+                asked = pool if rows is None else take_rows(pool, rows.cpu().numpy())
+                self._asked(asked, indices, *memo)
+            if rows is not None:
+                indices = rows.cpu().numpy()[indices]
+                utilities = utilities.new_zeros(n).index_copy_(0, rows, utilities)
         if return_utilities:
             return indices, utilities.cpu().numpy()
         return indices
@@ -249,8 +270,8 @@ class BaseSampler(DiagramMixin, ExplainMixin, MetaEstimatorMixin, ClassifierMixi
 
         """
         check_is_fitted(self, "estimator_")
-        checked = self._check_samples(X, "X", self._template, reset=False)
-        signals = self._task.signals(checked, n_passes=self.n_passes, seed=0, labeled=False)
+        pool = self._check_pool(X, "X")
+        signals = self._task.signals(pool, n_passes=self.n_passes, seed=0, labeled=False)
         return signals.probabilities.cpu().numpy()
 
     def predict(self, X):
@@ -328,6 +349,33 @@ class BaseSampler(DiagramMixin, ExplainMixin, MetaEstimatorMixin, ClassifierMixi
         copy.set_params(estimator=estimator, prefit=True, random_state=draw_seed(self.random_state))
         return copy.fit(X, y)
 
+    @contextmanager
+    def _opened(self, X_unlabeled, max_memory=None):
+        """The checked pool and its signals, in a block after which nothing is left on disk."""
+        limit = check_memory(max_memory)
+        pool = self._check_pool(X_unlabeled, "X_unlabeled")
+        seed = self._round_seed("mc")
+        signals = self._task.signals(pool, n_passes=self.n_passes, seed=seed, max_memory=limit)
+        with closing(signals):
+            signals.read(self._needs())
+            yield pool, signals
+
+    def _needs(self) -> set[str]:
+        """Signals that a query may read: those that the net must be able to give."""
+        asked = _AskedFor()
+        self._check_layout(asked)
+        return asked.names
+
+    def _check_pool(self, X, name: str):
+        return check_pool(
+            self,
+            X,
+            name,
+            integers=self._template.takes_integers,
+            transformed=self._template.transformer is not None,
+            shape=self._row_shape,
+        )
+
     def _check_samples(self, X, name: str, template: TaskTemplate, *, reset: bool):
         checked = check_samples(
             self,
@@ -347,6 +395,16 @@ class BaseSampler(DiagramMixin, ExplainMixin, MetaEstimatorMixin, ClassifierMixi
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "estimator_")
+
+
+class _AskedFor:
+    """In the place of a layout, takes note of the signals that are asked for."""
+
+    def __init__(self):
+        self.names: set[str] = set()
+
+    def check(self, signal: str, needed_by: str) -> None:
+        self.names.add(signal)
 
 
 @contextmanager

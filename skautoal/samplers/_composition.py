@@ -99,6 +99,7 @@ class StrategiesSampler(NamedListMixin, BaseSampler):
     """
 
     _named_list = "strategies"
+    _works_on_part = True
 
     _parameter_constraints: dict = {
         **BaseSampler._parameter_constraints,
@@ -133,6 +134,9 @@ class StrategiesSampler(NamedListMixin, BaseSampler):
         for name, strategy in named_strategies(self.strategies):
             for signal in strategy.needs:
                 layout.check(signal, f"Strategy {name}")
+
+    def _needs(self):
+        return super()._needs() | {"probabilities", "embeddings"}
 
     def _start(self, signals):
         self.strategies_ = named_strategies(self.strategies)

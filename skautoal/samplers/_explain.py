@@ -222,8 +222,11 @@ class ExplainMixin:
 def pool_signals(sampler, X_unlabeled) -> Signals:
     """Signals of a pool, those that a query would see."""
     check_is_fitted(sampler, "estimator_")
-    checked = sampler._check_samples(X_unlabeled, "X_unlabeled", sampler._template, reset=False)
-    return sampler._task.signals(checked, n_passes=sampler.n_passes, seed=sampler._round_seed("mc"))
+    pool = sampler._check_pool(X_unlabeled, "X_unlabeled")
+    seed = sampler._round_seed("mc")
+    signals = sampler._task.signals(pool, n_passes=sampler.n_passes, seed=seed)
+    signals.read(sampler._needs())
+    return signals
 
 
 def explain_query(sampler, X_unlabeled, indices, n_instances: int | None) -> Explanation:

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._net import copy_module, take_rows
+from .._net import copy_module, load_rows, take_rows
 from .._rng import derive_seed, isolated_rng
 from .._task import TaskModel
 from .._validation import is_dataset
@@ -274,7 +274,7 @@ class AdaptiveSearch:
                     " pool, but 'X_unlabeled' is a torch Dataset. Give an array, or use"
                     " search_net='utilities'."
                 )
-            inputs = take_rows(signals.X, rows.cpu().numpy())
+            inputs = load_rows(signals.X, rows.cpu().numpy())
         else:
             inputs = features[rows]
         pool = PoolArrays(inputs, utilities[rows], n_instances, coverage)

@@ -11,8 +11,10 @@ import torch
 from torch import Tensor
 
 from .._net import take_rows
-from .._rng import combine_hashes, draw_seed, hash_rows, random_order
+from .._rng import combine_hashes, draw_seed, hash_rows, order_among, random_order
 from ..exceptions import MissingSignalError
+from ..ops._ranking import top_k
+from ._stores import STACKED, row_axis
 
 _ARRAYS = (
     "probabilities",
@@ -22,7 +24,6 @@ _ARRAYS = (
     "ensemble_probabilities",
     "previous_probabilities",
 )
-_STACKED = ("mc_probabilities", "ensemble_probabilities")  # (passes, n, C)
 _PARTS = {
     "gradient_factors": {"probabilities", "embeddings"},
     "head": {"embeddings"},
@@ -77,6 +78,8 @@ class Signals:
 
     """
 
+    _first_row = 0  # where this part stands in the whole, for messages
+
     def __init__(
         self,
         *,
@@ -101,9 +104,7 @@ class Signals:
         self._hash = row_hash
         self._known_finite: set[str] = set()
         self.timings: dict[str, float] = {}
-        lengths = {
-            name: value.shape[1 if name in _STACKED else 0] for name, value in self._arrays.items()
-        }
+        lengths = {name: value.shape[row_axis(name)] for name, value in self._arrays.items()}
         if len(set(lengths.values())) > 1:
             raise ValueError(f"Signals of one array must have as many rows each; got {lengths}.")
         self.n_samples = next(iter(lengths.values()))
@@ -119,7 +120,7 @@ class Signals:
     @property
     def n_classes(self) -> int:
         """Number of classes C."""
-        for name in ("probabilities", *_STACKED):
+        for name in ("probabilities", *STACKED):
             if self.has(name):
                 return self.get(name).shape[-1]
         raise MissingSignalError(
@@ -177,7 +178,7 @@ class Signals:
                 "needs the net of the round before; use teach() from the second round on"
                 " instead of fit(), or pass 'previous_net'."
             )
-        missing = [part for part in sorted(_parts({name})) if not self.has(part)] or [name]
+        missing = [part for part in sorted(parts_of({name})) if not self.has(part)] or [name]
         return (
             f"needs {name!r}, which these signals do not hold; they hold"
             f" {sorted(self._arrays)}. Pass {missing} to Signals."
@@ -186,7 +187,7 @@ class Signals:
     def compute(self, names: Collection[str]) -> None:
         """Compute ``names`` together, in one pass over the array."""
         self.check_available(names)
-        missing = _parts(names) - set(self._arrays)
+        missing = parts_of(names) - set(self._arrays)
         if missing:
             start = time.perf_counter()
             self._compute(missing)
@@ -207,7 +208,7 @@ class Signals:
         """
         self.check_available(names, needed_by)
         self.compute(names)
-        for name in sorted(_parts(names) - self._known_finite):
+        for name in sorted(parts_of(names) - self._known_finite):
             self._check_finite(name, needed_by)
 
     def _compute(self, names: set[str]) -> None:
@@ -224,11 +225,12 @@ class Signals:
         if value.sum(dtype=torch.float64).isfinite() or bool(torch.isfinite(value).all()):
             self._known_finite.add(name)
             return
-        axes = (0, 2) if name in _STACKED else (1,)
+        axes = (0, 2) if name in STACKED else (1,)
         bad = (~torch.isfinite(value)).any(dim=axes).nonzero().flatten()
         raise ValueError(
             f"{needed_by} needs finite {name!r}, but {len(bad)} of {self.n_samples} rows"
-            f" hold NaN or infinity, the first of them {bad[:5].tolist()}. Check the"
+            f" hold NaN or infinity, the first of them {(bad[:5] + self._first_row).tolist()}."
+            " Check the"
             " inputs for such values and the net for divergence (a lower lr helps)."
         )
 
@@ -307,7 +309,7 @@ class Signals:
 
     def _hash_rows(self) -> np.ndarray:
         parts = [
-            value.transpose(0, 1) if name in _STACKED else value
+            value.transpose(0, 1) if name in STACKED else value
             for name, value in sorted(self._arrays.items())
         ]
         return combine_hashes([hash_rows(part.cpu().numpy()) for part in parts])
@@ -338,8 +340,7 @@ class Signals:
         taken = copy.copy(self)
         taken.n_samples = len(rows)
         taken._arrays = {
-            name: value.index_select(1 if name in _STACKED else 0, rows)
-            for name, value in self._arrays.items()
+            name: value.index_select(row_axis(name), rows) for name, value in self._arrays.items()
         }
         taken._known_finite = set(self._known_finite)
         at = rows.cpu().numpy()
@@ -349,13 +350,65 @@ class Signals:
         taken._X = None if self._X is None else take_rows(self._X, at)
         return taken
 
+    def exceeds_memory(self, names: Collection[str]) -> bool:
+        """Whether ``names`` of all rows are more than may be held at a time."""
+        return False
+
+    def manageable(self, names: Collection[str], least: int, seed: int):
+        """These signals, or those of a random part of the rows that can be held.
+
+        Parameters
+        ----------
+        names : collection of str
+            Signals that will be read.
+        least : int
+            Rows that are needed at any rate.
+        seed : int
+            Chooses the rows.
+
+        Returns
+        -------
+        rows : Tensor of shape (m,) or None
+            The rows in ascending order; None for all of them.
+        signals : Signals
+            Theirs.
+
+        """
+        return None, self
+
+    def map_rows(
+        self, names: Collection[str], function: Callable[[Signals], Tensor], needed_by: str
+    ) -> Tensor:
+        """``function`` of the signals ``names``, (n,), for functions that go row by row.
+
+        Signals that cannot be held for all rows are made and given part by part.
+        """
+        self.require(names, needed_by)
+        return function(self)
+
+    def top(self, scores: Tensor, k: int, rng: np.random.RandomState) -> Tensor:
+        """Rows of the ``k`` highest scores, best first, (k,); chance decides between equals."""
+        seed, n = draw_seed(rng), len(scores)
+        border = scores.topk(k).values[-1] if k else torch.inf
+        rows = (scores >= border).nonzero().flatten()
+        if 2 * len(rows) > n:
+            order = random_order(self.row_hash, seed)
+            return top_k(scores, k, torch.as_tensor(order, device=scores.device))
+        # Who is first among equals only matters to those that can be chosen.
+        at = rows.cpu().numpy()
+        order = torch.as_tensor(order_among(at, self._hash_of(at), n, seed), device=scores.device)
+        return rows[top_k(scores[rows], k, order)]
+
+    def _hash_of(self, rows: np.ndarray) -> np.ndarray:
+        return self.row_hash[rows]
+
     def order(self, rng: np.random.RandomState) -> Tensor:
         """Random permutation of the rows, (n,), that follows rows when they move."""
         order = random_order(self.row_hash, draw_seed(rng))
         return torch.as_tensor(order, device=self.device)
 
 
-def _parts(names: Collection[str]) -> set[str]:
+def parts_of(names: Collection[str]) -> set[str]:
     """The arrays that ``names`` are made of."""
     return {part for name in names for part in _PARTS.get(name, {name})}
 

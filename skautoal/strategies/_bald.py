@@ -33,6 +33,7 @@ class BALD(ScoreStrategy):
 
     needs = ("mc_probabilities",)
     cost = "O(TnC)"
+    row_wise = True
 
     def _scores(self, signals, rng):
         passes = signals.mc_probabilities

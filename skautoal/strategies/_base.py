@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable as CallableType
+from contextlib import closing
 from numbers import Integral
 
 import numpy as np
@@ -16,9 +17,11 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor
 
+from .._net import check_trained, takes_integers
 from .._rng import derive_seed, draw_seed
+from .._validation import as_pool
 from ..exceptions import PoolSizeWarning, StrategyOutputError
-from ..ops._ranking import top_k
+from ..pools import check_memory
 from ..signals import Signals, compute_signals
 
 __all__ = ["BatchStrategy", "Callable", "ScoreStrategy", "Strategy", "check_n_instances"]
@@ -36,12 +39,16 @@ class Strategy(BaseEstimator):
         and T (passes).
     reads_whole_pool : bool
         False if it has its signals computed for a part of the pool alone.
+    row_wise : bool
+        True if the score of a sample depends on that sample's signals alone: a pool that
+        is larger than ``max_memory`` is then scored exactly, part by part.
 
     """
 
     needs: tuple[str, ...] = ()
     cost: str = ""
     reads_whole_pool: bool = True
+    row_wise: bool = False
 
     def __sklearn_is_fitted__(self) -> bool:
         return True  # nothing is learned outside a query
@@ -113,6 +120,7 @@ class Strategy(BaseEstimator):
         y_labeled=None,
         previous_net=None,
         embedding_layer: str = "auto",
+        max_memory: int | str | None = None,
         random_state=None,
     ) -> np.ndarray:
         """Pick the samples of a pool that should be labelled next.
@@ -122,8 +130,8 @@ class Strategy(BaseEstimator):
         net : skorch classifier
             Trained net; not modified.
         X_pool : array of shape (n, ...)
-            Unlabelled samples as the net takes them; floating NumPy arrays of another
-            precision are converted to float32.
+            Unlabelled samples as the net takes them, in anything that ``query`` of a
+            sampler takes; floating numbers of another precision become float32.
         n_instances : int, default=1
             Size of the batch b.
         X_labeled : array of shape (n_labeled, ...), optional
@@ -134,6 +142,9 @@ class Strategy(BaseEstimator):
             The net of the round before, for strategies that compare.
         embedding_layer : str, default="auto"
             Submodule whose input is the embedding.
+        max_memory : int, str or None, default=None
+            Bytes, or a text like ``"2GB"``, that the signals and work on them may take;
+            see ``query`` of a sampler.
         random_state : int, RandomState or None, default=None
             Decides ties, random draws and dropout masks.
 
@@ -144,18 +155,22 @@ class Strategy(BaseEstimator):
 
         """
         seed = draw_seed(random_state)
+        check_trained(net)
         signals = compute_signals(
             net,
-            _as_float32(X_pool),
+            as_pool(X_pool, "X_pool", integers=takes_integers(net)),
             X_labeled=None if X_labeled is None else _as_float32(X_labeled),
             previous_net=previous_net,
             embedding_layer=embedding_layer,
+            max_memory=check_memory(max_memory),
             seed=seed,
         )
-        if y_labeled is not None:
-            codes = _as_codes(np.asarray(y_labeled), signals.n_classes)
-            signals.codes = torch.as_tensor(codes, device=signals.device)
-        return self.select(signals, n_instances, derive_seed(seed, "select"))
+        with closing(signals):
+            if y_labeled is not None:
+                codes = _as_codes(np.asarray(y_labeled), signals.n_classes)
+                signals.codes = torch.as_tensor(codes, device=signals.device)
+            signals.read(self.needs)
+            return self.select(signals, n_instances, derive_seed(seed, "select"))
 
 
 class ScoreStrategy(Strategy):
@@ -177,8 +192,14 @@ class ScoreStrategy(Strategy):
             If the scores have another shape or hold NaN or infinity.
 
         """
+        rng = _as_rng(random_state)
+        if self.row_wise:
+            return signals.map_rows(self.needs, lambda part: self._checked(part, rng), self.name)
         signals.require(self.needs, needed_by=self.name)
-        raw = self._scores(signals, _as_rng(random_state))
+        return self._checked(signals, rng)
+
+    def _checked(self, signals: Signals, rng: np.random.RandomState) -> Tensor:
+        raw = self._scores(signals, rng)
         try:
             scores = torch.as_tensor(raw, device=signals.device)
         except (TypeError, ValueError, RuntimeError) as exc:
@@ -203,7 +224,7 @@ class ScoreStrategy(Strategy):
     def evaluate(self, signals, n_instances, random_state=None):
         rng = _as_rng(random_state)
         scores = self.scores(signals, rng)
-        return top_k(scores, n_instances, signals.order(rng)), scores
+        return signals.top(scores, n_instances, rng), scores
 
 
 class BatchStrategy(Strategy):
@@ -217,8 +238,13 @@ class BatchStrategy(Strategy):
     def _pick(self, signals: Signals, n_instances: int, rng: np.random.RandomState) -> Tensor: ...
 
     def evaluate(self, signals, n_instances, random_state=None):
+        rng = _as_rng(random_state)
+        if signals.exceeds_memory(self.needs):
+            rows, part = signals.manageable(self.needs, n_instances, draw_seed(rng))
+            picks, utilities = self.evaluate(part, n_instances, rng)
+            return rows[picks], utilities.new_zeros(len(signals)).index_copy_(0, rows, utilities)
         signals.require(self.needs, needed_by=self.name)
-        picks = self._pick(signals, n_instances, _as_rng(random_state))
+        picks = self._pick(signals, n_instances, rng)
         picks = self._checked(picks, signals.n_samples, n_instances)
         utilities = torch.zeros(signals.n_samples, device=signals.device)
         position = torch.arange(len(picks), device=signals.device)

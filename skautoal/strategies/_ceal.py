@@ -53,6 +53,7 @@ class CEAL(ScoreStrategy):
 
     needs = ("probabilities",)
     cost = "O(nC)"
+    row_wise = True
 
     def __init__(self, criterion: str = "entropy", threshold: float = 0.05):
         self.criterion = criterion

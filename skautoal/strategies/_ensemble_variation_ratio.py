@@ -31,6 +31,7 @@ class EnsembleVariationRatio(ScoreStrategy):
 
     needs = ("ensemble_probabilities",)
     cost = "M trainings + O(MnC), M nets"
+    row_wise = True
 
     def _scores(self, signals, rng):
         return variation_ratio(signals.ensemble_probabilities)

@@ -31,6 +31,7 @@ class Entropy(ScoreStrategy):
 
     needs = ("probabilities",)
     cost = "O(nC)"
+    row_wise = True
 
     def _scores(self, signals, rng):
         return entropy(signals.probabilities)

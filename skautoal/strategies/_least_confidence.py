@@ -29,6 +29,7 @@ class LeastConfidence(ScoreStrategy):
 
     needs = ("probabilities",)
     cost = "O(nC)"
+    row_wise = True
 
     def _scores(self, signals, rng):
         return least_confidence(signals.probabilities)

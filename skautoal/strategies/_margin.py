@@ -30,6 +30,7 @@ class Margin(ScoreStrategy):
 
     needs = ("probabilities",)
     cost = "O(nC)"
+    row_wise = True
 
     def _scores(self, signals, rng):
         return -margin(signals.probabilities)

@@ -27,6 +27,7 @@ class MeanSTD(ScoreStrategy):
 
     needs = ("mc_probabilities",)
     cost = "O(TnC)"
+    row_wise = True
 
     def _scores(self, signals, rng):
         return signals.mc_probabilities.std(dim=0, correction=0).mean(dim=1)

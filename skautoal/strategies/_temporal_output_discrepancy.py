@@ -34,6 +34,7 @@ class TemporalOutputDiscrepancy(ScoreStrategy):
 
     needs = ("probabilities", "previous_probabilities")
     cost = "O(nC)"
+    row_wise = True
 
     def _scores(self, signals, rng):
         return (signals.probabilities - signals.previous_probabilities).norm(dim=1)

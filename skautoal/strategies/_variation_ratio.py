@@ -30,6 +30,7 @@ class VariationRatio(ScoreStrategy):
 
     needs = ("mc_probabilities",)
     cost = "O(TnC)"
+    row_wise = True
 
     def _scores(self, signals, rng):
         return variation_ratio(signals.mc_probabilities)

@@ -1,0 +1,26 @@
+"""Pools that need not fit in memory: read chunk by chunk, each chunk checked as it comes.
+
+``query`` makes these of what it is given; they are for reading, not for importing.
+"""
+
+from ._arrays import ArrayPool, TransformedPool, is_sliceable
+from ._base import Pool, SubPool
+from ._dask import DaskPool, is_dask_array
+from ._datasets import DatasetPool
+from ._memory import Scratch, check_memory
+from ._streams import StreamPool, is_stream
+
+__all__ = [
+    "ArrayPool",
+    "DaskPool",
+    "DatasetPool",
+    "Pool",
+    "Scratch",
+    "StreamPool",
+    "SubPool",
+    "TransformedPool",
+    "check_memory",
+    "is_dask_array",
+    "is_sliceable",
+    "is_stream",
+]

@@ -1,0 +1,97 @@
+"""Memory in bytes, and the scratch folder where signals go that are not to stay in it."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from numbers import Real
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+_UNITS = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12}
+_UNITS |= {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
+
+
+def check_memory(max_memory) -> int | None:
+    """Bytes that ``max_memory`` stands for; None for no limit.
+
+    Examples
+    --------
+    >>> from skautoal.pools import check_memory
+    >>> check_memory("2GB"), check_memory("1.5 MiB"), check_memory(10_000), check_memory(None)
+    (2000000000, 1572864, 10000, None)
+
+    """
+    if max_memory is None:
+        return None
+    value = max_memory
+    if isinstance(value, str):
+        match = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*((?:[kmgt]i?)?)b?\s*", value.lower())
+        if match is None:
+            raise ValueError(
+                f"'max_memory' must be a number of bytes or a text like '2GB'; got {value!r}."
+            )
+        value = int(float(match[1]) * _UNITS[match[2]])
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(
+            "'max_memory' must be a number of bytes, a text like '2GB', or None; got"
+            f" {max_memory!r} of type {type(max_memory).__name__}."
+        )
+    if not 1 <= value < float("inf"):
+        raise ValueError(f"'max_memory' must be at least 1 byte; got {max_memory!r}.")
+    return int(value)
+
+
+class Scratch:
+    """A folder of signals that are written row after row and then mapped into memory.
+
+    It lies where :mod:`tempfile` puts such things (the variable TMPDIR moves it) and is
+    removed by :meth:`close`. Files are written, not mapped, while they grow: a full disk is
+    an error then, and no signal of the operating system.
+    """
+
+    def __init__(self):
+        self._folder = tempfile.TemporaryDirectory(prefix="skautoal-", ignore_cleanup_errors=True)
+        self._columns: dict[str, _Column] = {}
+
+    @property
+    def path(self) -> Path:
+        """The folder."""
+        return Path(self._folder.name)
+
+    def append(self, name: str, rows: Tensor) -> None:
+        """Add rows (m, ...) to what is kept under ``name``."""
+        if name not in self._columns:
+            self._columns[name] = _Column(self.path / f"{name}.bin", rows)
+        self._columns[name].append(rows)
+
+    def finish(self, name: str) -> Tensor:
+        """All rows kept under ``name``, mapped: they take no memory until they are read."""
+        return self._columns[name].mapped()
+
+    def close(self) -> None:
+        """Remove the folder."""
+        for column in self._columns.values():
+            column.file.close()
+        self._folder.cleanup()
+
+
+class _Column:
+    def __init__(self, path: Path, like: Tensor):
+        self.path = path
+        self.file = path.open("wb")
+        self.shape, self.dtype = tuple(like.shape[1:]), like.cpu().numpy().dtype
+        self.n_rows = 0
+
+    def append(self, rows: Tensor) -> None:
+        np.ascontiguousarray(rows.cpu().numpy()).tofile(self.file)
+        self.n_rows += len(rows)
+
+    def mapped(self) -> Tensor:
+        self.file.close()
+        # Copy on write: torch wants memory it may write to, and the file must stay as it is.
+        array = np.memmap(self.path, self.dtype, "c", shape=(self.n_rows, *self.shape))
+        return torch.from_numpy(array)

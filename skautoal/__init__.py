@@ -1,5 +1,6 @@
 """Deep active learning that drops into scikit-learn."""
 
+from .campaign import LabelingCampaign
 from .samplers import (
     ALBLSampler,
     AutoALSampler,
@@ -19,6 +20,7 @@ __all__ = [
     "ALBLSampler",
     "AutoALSampler",
     "FixedMixtureSampler",
+    "LabelingCampaign",
     "REFINESampler",
     "RandomStrategySampler",
     "RandomWeightsSampler",

@@ -1,6 +1,8 @@
 """Errors and warnings of skautoal; each is also the built-in type a caller expects."""
 
 __all__ = [
+    "CampaignFileError",
+    "CampaignLockedError",
     "FewLabelsWarning",
     "MissingSignalError",
     "PoolSizeWarning",
@@ -25,6 +27,14 @@ class StrategyOutputError(SkautoalError, ValueError):
 
 class SimulationError(SkautoalError, RuntimeError):
     """A run of a comparison failed."""
+
+
+class CampaignFileError(SkautoalError, ValueError):
+    """The files of a labelling campaign are damaged, or belong to something else."""
+
+
+class CampaignLockedError(SkautoalError, RuntimeError):
+    """A labelling campaign is open elsewhere."""
 
 
 class SkautoalWarning(UserWarning):

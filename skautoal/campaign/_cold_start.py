@@ -1,0 +1,89 @@
+"""Asking before any net can be trained: diverse samples, by features alone."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator
+
+from .._task import TaskTemplate
+from .._validation import check_samples
+from ..signals import Signals, compute_signals
+from ..strategies import STRATEGIES, get_strategy
+from ._pool import flat_features, rows_of
+
+#: Free samples looked at; of larger pools a random part.
+_MAX_CANDIDATES = 20_000
+_NEEDS = {"embeddings", "labeled"}
+
+
+def check_cold_start(name: object) -> str:
+    """Name of a strategy that needs nothing but features."""
+    allowed = [key for key in STRATEGIES if set(get_strategy(key).needs) <= _NEEDS]
+    if name not in allowed:
+        raise ValueError(f"'cold_start' must be one of {allowed}; got {name!r:.40}.")
+    return name
+
+
+def diverse_picks(
+    name: str, sampler, X, features, free: np.ndarray, taken: np.ndarray, n: int, seed: int
+) -> np.ndarray:
+    """Samples to label first, best first.
+
+    Parameters
+    ----------
+    name : str
+        The strategy.
+    sampler : BaseSampler
+        If it is ``prefit``, the embeddings of its net are the features.
+    X : array-like of shape (n_pool, ...)
+        The pool.
+    features : array of shape (n_pool, d) or None
+        What to compare instead of the raw samples.
+    free, taken : ndarray of int
+        Samples that may be asked for; labelled and asked ones, to keep away from.
+    n : int
+        Picks, at most ``len(free)``.
+    seed : int
+        Decides ties, the start and the part of a large pool.
+
+    Returns
+    -------
+    picks : ndarray of shape (n,), dtype int64
+
+    """
+    rng = np.random.RandomState(seed)
+    limit = max(_MAX_CANDIDATES, n)
+    if len(free) > limit:
+        free = np.sort(rng.choice(free, limit, replace=False))
+    vectors = _vectors(sampler, X, features, np.concatenate([free, taken]))
+    labeled = Signals(embeddings=vectors[len(free) :]) if len(taken) else None
+    signals = Signals(embeddings=vectors[: len(free)], labeled=labeled)
+    return free[get_strategy(name).select(signals, n, random_state=rng)]
+
+
+def _vectors(sampler, X, features, rows: np.ndarray) -> np.ndarray:
+    if features is not None:
+        return flat_features(rows_of(features, rows), "features")
+    if sampler.prefit:
+        return _embeddings(sampler, rows_of(X, rows))
+    return flat_features(rows_of(X, rows), "X")
+
+
+def _embeddings(sampler, X) -> np.ndarray:
+    """Embeddings by the net that the user trained."""
+    template = TaskTemplate.from_estimator(sampler.estimator, prefit=True, seed=0)
+    transformer = template.transformer
+    X = check_samples(
+        BaseEstimator(),
+        X,
+        "X",
+        reset=True,
+        integers=template.takes_integers,
+        transformed=transformer is not None,
+    )
+    if transformer is not None:
+        X = transformer.transform(X)
+        X = (X.toarray() if sparse.issparse(X) else np.asarray(X)).astype(np.float32)
+    signals = compute_signals(template.net, X, embedding_layer=sampler.embedding_layer)
+    return signals.embeddings.cpu().numpy()

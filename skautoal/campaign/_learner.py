@@ -1,0 +1,194 @@
+"""The sampler of each round of a campaign, made anew from the labels when it is needed.
+
+What a sampler answers depends on the labels it is fitted on and, for some samplers, on
+the rounds before: bandits are paid for what they asked, some strategies compare a net
+with that of the round before. Where rounds matter they are done again, from the journal,
+when a campaign is loaded.
+"""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.base import clone
+
+from .._rng import derive_seed
+from ..exceptions import SkautoalWarning
+from ..samplers import BaseSampler
+from ..strategies import STRATEGIES, Strategy, get_strategy
+from ._pool import rows_of
+
+
+@dataclass(frozen=True)
+class Round:
+    """A round of a sampler, as the journal tells it.
+
+    Attributes
+    ----------
+    labels : dict of int to label
+        The labels at the time; valid until the next round is looked at.
+    candidates : ndarray of int
+        What could be asked for.
+    picks : list of int
+        What was asked for.
+
+    """
+
+    labels: dict
+    candidates: np.ndarray
+    picks: list[int]
+
+
+class Learner:
+    """Fits a sampler on the labels of a campaign, with what it has to know of before.
+
+    Parameters
+    ----------
+    sampler : BaseSampler
+        Copied, never fitted itself.
+    X : array-like of shape (n_pool, ...)
+        The pool.
+    seed : int
+        That of the campaign.
+
+    Attributes
+    ----------
+    compares : bool
+        Whether a strategy compares the net with that of the round before.
+    memory : float
+        How many sets of labels the sampler looks back: 0, 1 or all.
+
+    """
+
+    def __init__(self, sampler, X, seed: int):
+        self.compares = "previous_probabilities" in _needs(sampler.get_params(deep=False))
+        self.memory = np.inf if _learns_from_rounds(sampler) else int(self.compares)
+        self._sampler, self._X, self._seed = unfitted(sampler), X, seed
+        self._fitted, self._labels = None, None
+        # As it was in the last round: order of the labels, the labels, the sampler.
+        self._order: list[int] = []
+        self._before: dict | None = None
+        self._asked = None
+
+    @property
+    def lacks_comparison(self) -> bool:
+        """Whether a strategy needs an earlier net, and there is none yet."""
+        return self.compares and self._asked is None
+
+    def at(self, labels: dict):
+        """The sampler for these labels: the same, whenever and how often it is asked for."""
+        if self._labels != labels:
+            if self._asked is None:
+                fitted = self._fresh(labels)
+            elif self._before == labels:
+                fitted = self._asked
+            else:
+                fitted = self._taught(labels)
+            self._fitted, self._labels = fitted, dict(labels)
+        return self._fitted
+
+    def note_asked(self) -> None:
+        """The sampler of the last :meth:`at` took part in a round: later ones build on it."""
+        if self.memory:
+            self._order = self._order_of(self._labels)
+            self._before, self._asked = self._labels, self._fitted
+
+    def repeat(self, rounds: Callable[[], Iterator[Round]]) -> None:
+        """Go through earlier rounds again, as far as the sampler looks back."""
+        if not self.memory:
+            return
+        first = self._first_needed([hash(frozenset(done.labels.items())) for done in rounds()])
+        for number, done in enumerate(rounds()):
+            if number < first:
+                self._order, self._before = self._order_of(done.labels), None
+                continue
+            sampler = self.at(done.labels)
+            if self.memory == np.inf and done.picks:
+                found = sampler.query(rows_of(self._X, done.candidates), len(done.picks))
+                _compare(done.candidates[found], done.picks)
+            self.note_asked()
+
+    def _first_needed(self, keys: list[int]) -> int:
+        """First round to repeat, by the labels of each: the last set, and as many as remembered."""
+        first, n_sets = len(keys), 0
+        while first > 0:
+            is_new = first == len(keys) or keys[first - 1] != keys[first]
+            if is_new and n_sets > self.memory:
+                break
+            n_sets += is_new
+            first -= 1
+        return first
+
+    def _order_of(self, labels: dict) -> list[int]:
+        """Samples in the order of their rounds, those of one round sorted."""
+        known = set(self._order)
+        return self._order + sorted(index for index in labels if index not in known)
+
+    def _fresh(self, labels: dict):
+        order = self._order_of(labels)
+        sampler = unfitted(self._sampler).set_params(random_state=self._seed_of(labels))
+        return sampler.fit(self._rows(order), _as_array(labels, order))
+
+    def _taught(self, labels: dict):
+        """A copy of the last round's sampler that has learned what was told since."""
+        order, n_known = self._order_of(labels), len(self._order)
+        sampler = copy.deepcopy(self._asked).set_params(random_state=self._seed_of(labels))
+        y = _as_array(labels, order)
+        if len(order) == n_known:  # corrections only: nothing to teach, all to fit again
+            return sampler._fit(self._rows(order), y, previous=sampler._task)
+        sampler.y_labeled_ = y[:n_known]
+        return sampler.teach(self._rows(order[n_known:]), y[n_known:])
+
+    def _rows(self, order: list[int]):
+        return rows_of(self._X, order, stacked=True)
+
+    def _seed_of(self, labels: dict) -> int:
+        # Nets of different rounds start from different weights: chance averages out.
+        return derive_seed(self._seed, "campaign fit", len(labels))
+
+
+def unfitted(sampler):
+    """A copy of a sampler that is not fitted; a fitted net it was given stays fitted."""
+    parameters = sampler.get_params(deep=False)
+    if not sampler.prefit:
+        return clone(sampler)
+    # scikit-learn's clone would forget what the net has learned.
+    copied = clone(type(sampler)(**parameters | {"estimator": None}))
+    return copied.set_params(estimator=parameters["estimator"])
+
+
+def _learns_from_rounds(sampler) -> bool:
+    """Whether a sampler does more in ``teach`` than fit again."""
+    return type(sampler).teach is not BaseSampler.teach
+
+
+def _needs(value: object) -> set[str]:
+    """Signals declared by the strategies in a value: parameters, lists, names, pairs."""
+    if isinstance(value, Strategy):
+        return set(value.needs)
+    if isinstance(value, str):
+        return set(get_strategy(value).needs) if value in STRATEGIES else set()
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        return set().union(*map(_needs, value))
+    return set()
+
+
+def _as_array(labels: dict, order: list[int]) -> np.ndarray:
+    return np.array([labels[index] for index in order])
+
+
+def _compare(found: np.ndarray, picks: list[int]) -> None:
+    if found.tolist() != picks:
+        warnings.warn(
+            "A round of this campaign, done again, picks other samples than are recorded: the"
+            " sampler, the machine or the software differs. The labels are not affected; what"
+            " the sampler learned from its rounds may be.",
+            SkautoalWarning,
+            stacklevel=2,
+        )

@@ -1,0 +1,119 @@
+"""A pool, samplers that cost nothing, and a loop, for the tests of campaigns."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.datasets import make_blobs
+from skorch import NeuralNetClassifier
+from torch import nn
+
+from skautoal.campaign import LabelingCampaign
+from skautoal.modules import LinearHead
+from skautoal.samplers import BaseSampler
+
+N_POOL = 40
+
+
+def make_pool(n=N_POOL, n_classes=3):
+    X, y = make_blobs(n, n_features=3, centers=n_classes, cluster_std=3.0, random_state=0)
+    return X.astype(np.float32), y
+
+
+def tiny_net(n_classes=3, **params):
+    return NeuralNetClassifier(
+        LinearHead,
+        module__n_features=3,
+        module__n_classes=n_classes,
+        criterion=nn.CrossEntropyLoss,
+        train_split=None,
+        verbose=0,
+        **{"lr": 0.1, "max_epochs": 3, **params},
+    )
+
+
+class CheapSampler(BaseSampler):
+    """No net: what it picks depends on every label, the seed and the pool, and on nothing else."""
+
+    def fit(self, X, y):
+        self.X_labeled_, self.y_labeled_ = X, np.asarray(y)
+        self.classes_ = np.unique(y)
+        self.estimator_ = self
+        return self
+
+    def query(self, X_unlabeled, n_instances=None):
+        order = np.argsort(X_unlabeled @ self._direction(), kind="stable")
+        return order[:n_instances].astype(np.int64)
+
+    def _direction(self):
+        names = [str(label) for label in self.y_labeled_.tolist()]
+        text = repr((names, self.X_labeled_.tolist(), self.random_state))
+        digest = np.frombuffer(text.encode(), dtype=np.uint8).astype(np.uint64)
+        seed = int((digest * np.arange(1, len(digest) + 1, dtype=np.uint64)).sum() % 2**31)
+        return np.random.RandomState(seed).standard_normal(self.X_labeled_.shape[1])
+
+    def predict_proba(self, X):
+        P = np.exp(-np.abs(X[:, :1] - np.arange(len(self.classes_))))
+        return P / P.sum(axis=1, keepdims=True)
+
+    def _check_layout(self, layout):
+        raise NotImplementedError
+
+    def _pick(self, signals, n_instances, seed):
+        raise NotImplementedError
+
+
+class RememberingSampler(CheapSampler):
+    """Its picks depend on all its rounds: what was taught when, and what was asked last."""
+
+    def fit(self, X, y):
+        super().fit(X, y)
+        self.memory_ = [len(y)]
+        return self
+
+    def teach(self, X, y):
+        memory = [*self.memory_, len(y), *np.asarray(X)[:, 0].tolist()]
+        super().fit(np.concatenate([self.X_labeled_, X]), np.concatenate([self.y_labeled_, y]))
+        self.memory_ = memory
+        return self
+
+    def _fit(self, X, y, previous):
+        memory = [*self.memory_, "corrected"]
+        super().fit(X, y)
+        self.memory_ = memory
+        return self
+
+    _task = None
+
+    def query(self, X_unlabeled, n_instances=None):
+        picks = super().query(X_unlabeled, n_instances)
+        self.memory_ = [*self.memory_, X_unlabeled[picks, 0].tolist()]
+        return picks
+
+    def _direction(self):
+        shift = sum(map(ord, repr(self.memory_))) % 1000
+        return np.roll(super()._direction(), shift % 3) + shift / 1000
+
+
+def play(campaign, y, *, after=lambda: None, n_rounds=4, n=4):
+    """Rounds in which people answer late, partly, wrongly, or refuse; what was asked for.
+
+    ``after`` is called after each step.
+    """
+    asked = []
+    for number in range(n_rounds):
+        picks = campaign.ask(n)
+        asked.append(picks.tolist())
+        after()
+        campaign.tell(picks[1:], y[picks[1:]])
+        after()
+        if number == 1:
+            campaign.tell(picks[1:2], (y[picks[1:2]] + 1) % 3)
+        if number == 2:
+            campaign.skip(picks[:1])
+        after()
+    return asked
+
+
+def uninterrupted(folder, sampler, X, y, **options):
+    with LabelingCampaign(folder, sampler, X, random_state=0) as campaign:
+        return play(campaign, y, **options)

@@ -1,0 +1,270 @@
+"""A campaign goes on in another process as if it had never stopped."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from skautoal import (
+    ALBLSampler,
+    AutoALSampler,
+    LabelingCampaign,
+    StrategySampler,
+    TAILORSampler,
+    TCMSampler,
+)
+from skautoal.campaign import StablePredictions
+from skautoal.campaign._learner import Learner, Round
+from skautoal.exceptions import CampaignFileError, SkautoalWarning
+from tests.campaign._tools import (
+    CheapSampler,
+    RememberingSampler,
+    make_pool,
+    play,
+    tiny_net,
+    uninterrupted,
+)
+
+TWO = ["margin", "kcenter_greedy"]
+SAMPLERS = {
+    "cheap": lambda: CheapSampler(),
+    "remembering": lambda: RememberingSampler(),
+    "margin": lambda: StrategySampler(tiny_net(), "margin"),
+    "autoal": lambda: AutoALSampler(tiny_net(), TWO, n_steps=2, n_splits=2),
+    "previous": lambda: StrategySampler(tiny_net(), "temporal_output_discrepancy"),
+    "albl": lambda: ALBLSampler(tiny_net(), TWO),
+    "tailor": lambda: TAILORSampler(tiny_net(), [("a", "margin"), ("b", "random")]),
+    "tcm": lambda: TCMSampler(tiny_net(), n_rounds=1),
+}
+N_ROUNDS = 4
+
+
+class Reopened:
+    """A campaign that is closed and loaded before every step."""
+
+    def __init__(self, folder, sampler, X, **options):
+        self._open = lambda: LabelingCampaign.load(folder, sampler(), X, **options)
+        LabelingCampaign(folder, sampler(), X, random_state=0, **options).close()
+
+    def __getattr__(self, name):
+        def step(*arguments):
+            with self._open() as campaign:
+                return getattr(campaign, name)(*arguments)
+
+        return step
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.filterwarnings("ignore::skautoal.exceptions.FewLabelsWarning")
+def test_loading_before_each_step_changes_nothing(tmp_path, name):
+    X, y = make_pool()
+    sampler = SAMPLERS[name]
+    expected = uninterrupted(tmp_path / "a", sampler(), X, y, n_rounds=N_ROUNDS)
+    reopened = Reopened(tmp_path / "b", sampler, X)
+    asked = play(reopened, y, n_rounds=N_ROUNDS)
+    assert asked == expected
+    assert len({index for batch in asked for index in batch}) == 4 * N_ROUNDS
+
+
+@pytest.mark.parametrize("name", ["remembering", "albl", "previous"])
+def test_looking_at_the_model_changes_nothing(tmp_path, name):
+    X, y = make_pool()
+    expected = uninterrupted(tmp_path / "a", SAMPLERS[name](), X, y)
+    with LabelingCampaign(tmp_path / "b", SAMPLERS[name](), X, random_state=0) as campaign:
+
+        def look():
+            if len(set(campaign.labels.tolist())) > 1:
+                campaign.sampler_.predict(X)
+
+        asked = play(campaign, y, after=look)
+    assert asked == expected
+
+
+def test_what_a_sampler_remembers_matters_here(tmp_path):
+    """The test above can fail: without its rounds the sampler answers otherwise."""
+    X, y = make_pool()
+    expected = uninterrupted(tmp_path / "a", RememberingSampler(), X, y)
+    with LabelingCampaign(tmp_path / "b", RememberingSampler(), X, random_state=0) as campaign:
+
+        def forget():
+            campaign._asker._forget()
+            campaign._asker._is_repeated = True
+
+        asked = play(campaign, y, after=forget)
+    assert asked != expected
+
+
+def test_another_process_gives_the_same_answer(tmp_path):
+    X, y = make_pool()
+    with LabelingCampaign(tmp_path / "c", SAMPLERS["margin"](), X, random_state=0) as campaign:
+        campaign.tell(np.arange(8), y[:8])
+    code = """
+        import sys
+        from skautoal.campaign import LabelingCampaign
+        from tests.campaign._tools import make_pool
+        from tests.campaign.test_resume import SAMPLERS
+        with LabelingCampaign.load(sys.argv[1], SAMPLERS["margin"](), make_pool()[0]) as campaign:
+            print(campaign.ask(5).tolist())
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code), str(tmp_path / "c")]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    with LabelingCampaign(tmp_path / "d", SAMPLERS["margin"](), X, random_state=0) as campaign:
+        campaign.tell(np.arange(8), y[:8])
+        assert run.stdout.strip() == str(campaign.ask(5).tolist())
+
+
+def test_the_seed_decides(tmp_path):
+    X, y = make_pool()
+    picks = []
+    for folder, seed, own in (("a", 1, None), ("b", None, 1), ("c", 2, 1), ("d", None, None)):
+        sampler = StrategySampler(tiny_net(), "random", random_state=own)
+        with LabelingCampaign(tmp_path / folder, sampler, X, random_state=seed) as campaign:
+            campaign.tell(np.arange(6), y[:6])
+            picks.append(campaign.ask(8).tolist())
+    assert picks[0] == picks[1] != picks[2]
+    # A seed that was drawn is kept.
+    with LabelingCampaign.load(tmp_path / "d", sampler, X) as campaign:
+        campaign.tell(np.arange(6), y[:6])
+        more = campaign.ask(8).tolist()
+    assert not set(more) & set(picks[3])
+
+
+class TestLearner:
+    """Which rounds are done again: as far as the sampler looks back, and no more."""
+
+    @staticmethod
+    def rounds(labels):
+        return lambda: (Round(known, np.arange(40), []) for known in labels)
+
+    @pytest.mark.parametrize(
+        ("memory", "expected"),
+        [(0, []), (1, [{0: 0, 1: 1, 2: 0}, {0: 0, 1: 1, 2: 0, 3: 1}]), (np.inf, "all")],
+    )
+    def test_repeated(self, memory, expected):
+        labels = [
+            {0: 0, 1: 1},
+            {0: 0, 1: 1, 2: 0},
+            {0: 0, 1: 1, 2: 0},
+            {0: 0, 1: 1, 2: 0, 3: 1},
+            {0: 0, 1: 1, 2: 0, 3: 1},
+        ]
+        learner = Learner(RememberingSampler(), make_pool()[0], seed=0)
+        learner.memory = memory
+        seen = []
+        inner = learner.at
+        learner.at = lambda known: (seen.append(dict(known)), inner(known))[1]
+        learner.repeat(self.rounds(labels))
+        fits = [a for a, b in pairwise([*seen, None]) if a != b]
+        full = [labels[0], labels[1], labels[3]]
+        assert fits == (full if expected == "all" else expected)
+
+
+def test_another_pool_is_refused(tmp_path):
+    X, _ = make_pool()
+    LabelingCampaign(tmp_path / "c", CheapSampler(), X, random_state=0).close()
+    other = X.copy()
+    other[7, 1] += 1e-3
+    for wrong, message in (
+        (other, "X.sha256"),
+        (X[:-1], "X.n_samples: 40 then, 39 now"),
+        (X.astype(np.float64), "X.rows.dtype: 'float32' then, 'float64' now"),
+        (X.tolist(), "X.kind: 'ndarray' then, 'list' now|X: "),
+    ):
+        with pytest.raises(CampaignFileError, match=f"'X' is not that.*{message}"):
+            LabelingCampaign.load(tmp_path / "c", CheapSampler(), wrong)
+    with pytest.raises(CampaignFileError, match="'features' is not that"):
+        LabelingCampaign.load(tmp_path / "c", CheapSampler(), X, features=X)
+    LabelingCampaign.load(tmp_path / "c", CheapSampler(), X).close()
+
+
+def test_a_memory_map_is_the_array(tmp_path):
+    X, _ = make_pool()
+    np.save(tmp_path / "X.npy", X)
+    LabelingCampaign(tmp_path / "c", CheapSampler(), X, random_state=0).close()
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    LabelingCampaign.load(tmp_path / "c", CheapSampler(), mapped).close()
+
+
+def test_another_sampler_is_pointed_out_once(tmp_path):
+    X, y = make_pool()
+    first, second = StrategySampler(tiny_net(), "margin"), StrategySampler(tiny_net(lr=0.5), "bald")
+    with LabelingCampaign(tmp_path / "c", first, X, random_state=0) as campaign:
+        campaign.tell(np.arange(6), y[:6])
+        campaign.ask(2)
+    # The random state is the campaign's business.
+    first.set_params(random_state=9)
+    LabelingCampaign.load(tmp_path / "c", first, X).close()
+    with pytest.warns(SkautoalWarning, match=r"lr: 0.1 then, 0.5 now.*'margin' then, 'bald' now"):
+        LabelingCampaign.load(tmp_path / "c", second, X).close()
+    with LabelingCampaign.load(tmp_path / "c", second, X) as campaign:
+        assert len(campaign.labeled) == 6
+
+
+def test_a_new_sampler_does_not_inherit_the_rounds_of_the_old(tmp_path):
+    X, y = make_pool()
+    with LabelingCampaign(tmp_path / "c", CheapSampler(), X, random_state=0) as campaign:
+        play(campaign, y, n_rounds=3)
+    with pytest.warns(SkautoalWarning, match="goes on with the new one"):
+        campaign = LabelingCampaign.load(tmp_path / "c", RememberingSampler(), X)
+    with campaign:
+        assert campaign.sampler_.memory_ == [len(campaign.labeled)]
+        picks = campaign.ask(2)
+        campaign.tell(picks, y[picks])
+        memory = campaign.sampler_.memory_
+    with LabelingCampaign.load(tmp_path / "c", RememberingSampler(), X) as campaign:
+        assert campaign.sampler_.memory_ == memory
+
+
+def test_a_round_that_cannot_be_repeated_is_pointed_out(tmp_path, monkeypatch):
+    X, y = make_pool()
+    with LabelingCampaign(tmp_path / "c", RememberingSampler(), X, random_state=0) as campaign:
+        play(campaign, y, n_rounds=3)
+    monkeypatch.setattr(CheapSampler, "_direction", lambda self: np.array([1.0, 0.0, 0.0]))
+    monkeypatch.setattr(RememberingSampler, "_direction", lambda self: np.array([1.0, 0.0, 0.0]))
+    with LabelingCampaign.load(tmp_path / "c", RememberingSampler(), X) as campaign:
+        with pytest.warns(SkautoalWarning, match="picks other samples than are recorded"):
+            campaign.ask(2)
+
+
+def test_a_failed_question_is_as_if_it_was_never_asked(tmp_path, monkeypatch):
+    X, y = make_pool()
+    expected = uninterrupted(tmp_path / "a", RememberingSampler(), X, y)
+    with LabelingCampaign(tmp_path / "b", RememberingSampler(), X, random_state=0) as campaign:
+
+        def fail():
+            if len(set(campaign.labels.tolist())) > 1:
+                with monkeypatch.context() as patch:
+                    patch.setattr(campaign, "_take", lambda step: 1 / 0)
+                    with pytest.raises(ZeroDivisionError):
+                        campaign.ask(3)
+
+        asked = play(campaign, y, after=fail)
+    assert asked == expected
+
+
+def test_watched_predictions_survive(tmp_path):
+    X, y = make_pool()
+    rule = StablePredictions(threshold=0.01, n_rounds=2, n_watched=20)
+    values = []
+    for folder, reopen in (("a", False), ("b", True)):
+        options = {"stopping": [rule]}
+        campaign = LabelingCampaign(
+            tmp_path / folder, SAMPLERS["margin"](), X, random_state=0, **options
+        )
+        for start in range(0, 32, 8):
+            campaign.tell(np.arange(start, start + 8), y[start : start + 8])
+            campaign.ask(1)
+            if reopen:
+                campaign.close()
+                campaign = LabelingCampaign.load(
+                    tmp_path / folder, SAMPLERS["margin"](), X, **options
+                )
+        values.append((campaign.agreements, campaign.should_stop()))
+        campaign.close()
+    assert values[0] == values[1]
+    assert len(values[0][0]) == 3

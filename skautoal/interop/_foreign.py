@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._net import take_rows
+from .._net import load_rows
 from .._rng import draw_seed, hash_rows, isolated_rng
 from ..exceptions import StrategyOutputError
 from ..signals import Signals, compute_signals
@@ -98,7 +98,7 @@ class ForeignModel:
     Attributes
     ----------
     pool, labeled : ndarray of shape (n, ...) and (l, ...)
-        Copies, so that in-place changes stay there.
+        Copies in memory, so that in-place changes stay there.
     codes : ndarray of shape (l,), dtype int64
         Class codes of the labelled samples.
     n_classes : int
@@ -122,15 +122,15 @@ class ForeignModel:
     def _rows(self, signals: Signals, order: np.ndarray) -> np.ndarray:
         if self._features == "embeddings":
             return signals.embeddings.cpu().numpy()[order]
-        X = signals.X
+        X = load_rows(signals.X, order)
         if isinstance(X, Tensor):
-            X = X.cpu().numpy()
+            return X.cpu().numpy()
         if not isinstance(X, np.ndarray):
             raise TypeError(
                 "A strategy of another library takes samples as one array; these are a"
                 f" {type(X).__name__}. Use features='embeddings'."
             )
-        return take_rows(X, order)
+        return X
 
     def probabilities(self, X) -> np.ndarray:
         """Class probabilities (m, C), float64, of rows like those of the pool."""

@@ -15,13 +15,17 @@ from skautoal.exceptions import MissingSignalError, StrategyOutputError
 from skautoal.interop.modal import from_modal
 from skautoal.signals import Signals, compute_signals
 from skautoal.strategies import Entropy
-from tests._helpers import frozen
+from tests._helpers import TwoInputs, frozen, make_net
 
 L = 20  # labelled rows of the blobs
 
 
 def first(learner, X, n_instances):
     return np.arange(n_instances)
+
+
+def uncertain(learner, X, n_instances):
+    return np.argsort(learner.predict_proba(X).max(axis=1), kind="stable")[:n_instances]
 
 
 @pytest.fixture
@@ -52,7 +56,7 @@ def seen_by(signals, features="samples"):
         ([np.int64(3), 2], [3, 2]),
     ],
 )
-def test_answers_are_put_right(signals, answer, expected):
+def test_answers_are_put_right(signals, blobs, answer, expected):
     order = []
 
     def strategy(learner, X, n_instances):
@@ -62,7 +66,7 @@ def test_answers_are_put_right(signals, answer, expected):
     picks = from_modal(strategy).select(signals, 5, random_state=0)
     assert picks.dtype == np.int64
     assert len(set(picks.tolist())) == 5
-    shown = [tuple(row) for row in signals.X[picks[: len(expected)]]]
+    shown = [tuple(row) for row in blobs[0][L:][picks[: len(expected)]]]
     assert shown == [tuple(row) for row in order[0][expected]]
 
 
@@ -177,11 +181,25 @@ def test_tensors_are_shown_as_arrays(mlp_net, blobs):
     assert isinstance(seen_by(signals)[1], np.ndarray)
 
 
-def test_samples_that_are_no_array_are_refused(mlp_net, blobs):
-    pool = torch.utils.data.TensorDataset(torch.as_tensor(blobs[0]), torch.zeros(len(blobs[0])))
-    signals = compute_signals(mlp_net, pool, X_labeled=blobs[0][:L], codes=blobs[1][:L])
-    with pytest.raises(TypeError, match=r"TensorDataset. Use features='embeddings'"):
+def test_datasets_are_stacked(mlp_net, blobs):
+    X, y = blobs
+    sampler = StrategySampler(mlp_net, from_modal(uncertain), prefit=True, random_state=0)
+    sampler.fit(X[:L], y[:L])
+    pool = torch.utils.data.TensorDataset(torch.as_tensor(X[L:]), torch.zeros(len(X) - L))
+    assert sampler.query(pool, 5).tolist() == sampler.query(X[L:], 5).tolist()
+
+
+def test_samples_in_several_arrays_are_refused():
+    net = make_net(TwoInputs)
+    rng = np.random.RandomState(0)
+    pool = {
+        "left": rng.standard_normal((9, 2)).astype(np.float32),
+        "right": rng.standard_normal((9, 3)).astype(np.float32),
+    }
+    signals = compute_signals(net, pool, X_labeled=pool, codes=np.arange(9) % 3)
+    with pytest.raises(TypeError, match=r"these are a dict. Use features='embeddings'"):
         from_modal(first).select(signals, 2)
+    assert from_modal(first, features="embeddings").select(signals, 2).shape == (2,)
 
 
 def test_wrong_features(signals):

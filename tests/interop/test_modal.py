@@ -179,7 +179,7 @@ def test_the_same_rule_picks_the_same(net, signals, blobs, theirs, ours):
 
 
 @pytest.mark.parametrize("features", ["samples", "embeddings"])
-def test_ranked_batches(signals, features):
+def test_ranked_batches(signals, blobs, features):
     """Their batch strategy measures distances, also to the labelled samples."""
     from modAL.batch import uncertainty_batch_sampling
 
@@ -187,9 +187,9 @@ def test_ranked_batches(signals, features):
     picks = strategy.select(signals, 6, random_state=0)
     assert len(set(picks.tolist())) == 6
     learner = models.ActiveLearner(signals.net, uncertainty_batch_sampling)
-    learner.X_training = signals.labeled.X
+    learner.X_training = blobs[0][:L]
     with isolated_rng(0):
-        expected, _ = learner.query(signals.X, n_instances=6)
+        expected, _ = learner.query(blobs[0][L:], n_instances=6)
     assert (picks.tolist() == expected.tolist()) == (features == "samples")
 
 
@@ -201,7 +201,7 @@ def test_keywords_reach_their_strategy(signals):
     assert first.tolist() == strategy.select(signals, 5, random_state=0).tolist()
 
 
-def test_dropout_strategies_of_theirs_get_a_copy_of_the_net(signals):
+def test_dropout_strategies_of_theirs_get_a_copy_of_the_net(signals, blobs):
     def theirs(learner, X, n_instances):
         learner.estimator.module_.train(not signals.net.module_.training)
         passes = learner.estimator.forward(torch.as_tensor(X), training=True)
@@ -211,7 +211,7 @@ def test_dropout_strategies_of_theirs_get_a_copy_of_the_net(signals):
     modes = [m.training for m in signals.net.module_.modules()]
     from_modal(theirs).select(signals, 4, random_state=0)
     assert [m.training for m in signals.net.module_.modules()] == modes
-    after = compute_signals(signals.net, signals.X).probabilities
+    after = compute_signals(signals.net, blobs[0][L:]).probabilities
     assert torch.equal(before, after)
 
 

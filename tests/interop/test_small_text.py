@@ -171,7 +171,7 @@ def test_the_same_rule_picks_the_same(signals, strategy, ours):
     assert sorted(picks.tolist()) == sorted(STRATEGIES[ours]().select(signals, 6).tolist())
 
 
-def test_their_strategies_see_the_net(signals):
+def test_their_strategies_see_the_net(signals, blobs):
     shown = []
 
     class Spy(small_text.QueryStrategy):
@@ -181,7 +181,7 @@ def test_their_strategies_see_the_net(signals):
 
     assert from_small_text(Spy()).select(signals, 3).shape == (3,)
     clf, dataset, unlabeled, labeled, y = shown[0]
-    assert np.array_equal(dataset.x[labeled], signals.labeled.X)
+    assert np.array_equal(dataset.x[labeled], blobs[0][:L])
     assert y.tolist() == signals.codes.tolist()
     part = dataset[unlabeled[:7]]
     with isolated_rng(0):

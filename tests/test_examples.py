@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
+FOLDER = Path(__file__).parents[1] / "examples"
+# The loops are run, and compared, in tests/interop.
+EXAMPLES = sorted(path for path in FOLDER.glob("*.py") if not path.name.startswith("loop_"))
 SHORT = {"digits.py": ["--rounds", "1", "--seeds", "1", "--epochs", "2"]}
 
 

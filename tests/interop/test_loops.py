@@ -1,0 +1,36 @@
+"""The loops of the examples: four ways to write one, the same picks."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+OTHERS = {
+    "loop_modal.py": "modAL",
+    "loop_skactiveml.py": "skactiveml",
+    "loop_pipeline.py": "sklearn",
+}
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return runpy.run_path(str(EXAMPLES / "loop_plain.py"))
+
+
+def test_every_loop_is_here(plain):
+    assert {path.name for path in EXAMPLES.glob("loop_*.py")} == {"loop_plain.py", *OTHERS}
+    assert len({pick for batch in plain["picks"] for pick in batch}) == 30
+    assert min(pick for batch in plain["picks"] for pick in batch) >= 20
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_loop_asks_for_the_same(plain, name, capsys):
+    pytest.importorskip(OTHERS[name])
+    picks = runpy.run_path(str(EXAMPLES / name))["picks"]
+    assert picks == plain["picks"]
+    printed = capsys.readouterr().out
+    assert [f"{n} labels, accuracy" in printed for n in (20, 30, 40)] == [True] * 3
+    assert str(picks) in printed

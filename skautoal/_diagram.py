@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sklearn.utils.metaestimators import available_if
 
@@ -51,6 +52,8 @@ def _holds_strategy(strategy) -> bool:
 
 class WrapperDiagramMixin:
     """Shows the strategy inside another one, where it is a parameter ``strategy``."""
+
+    strategy: Any
 
     @available_if(_holds_strategy)
     def _sk_visual_block_(self) -> DiagramBlock:

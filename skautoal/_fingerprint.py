@@ -71,7 +71,7 @@ def _describe_function(function) -> dict:
     }
 
 
-def _describe_object(value) -> dict:
+def _describe_object(value) -> object:
     """An object of another kind: by its attributes, or by a repr without an address."""
     if hasattr(value, "func") and hasattr(value, "keywords"):  # functools.partial
         parts = [value.func, value.args, value.keywords]
@@ -99,7 +99,7 @@ def _code_text(code: CodeType) -> str:
 def _digest(array: np.ndarray) -> str:
     if array.dtype == object:
         return hashlib.sha256(repr(array.tolist()).encode()).hexdigest()
-    return hashlib.sha256(np.ascontiguousarray(array).view(np.uint8).reshape(-1)).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(array).view(np.uint8).reshape(-1).data).hexdigest()
 
 
 def _state(module: nn.Module) -> object:

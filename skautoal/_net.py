@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -97,7 +98,7 @@ def check_trained(net) -> None:
         raise NotFittedError("'net' is not fitted; call its fit(X, y) first.")
 
 
-def split_estimator(estimator) -> tuple[Pipeline | None, object]:
+def split_estimator(estimator) -> tuple[Pipeline | None, Any]:
     """Transformers (or None) and net of a skorch classifier or a pipeline ending in one."""
     steps, net = None, estimator
     if isinstance(estimator, Pipeline):
@@ -344,7 +345,8 @@ def take_rows(X, indices):
     if isinstance(X, Pool):
         return SubPool(X, indices)
     if isinstance(X, Dataset):
-        return Subset(X, np.arange(len(X))[indices].tolist())
+        everything = np.arange(len(X))  # type: ignore[arg-type]  # torch declares no len
+        return Subset(X, everything[indices].tolist())
     return multi_indexing(X, indices)
 
 
@@ -355,7 +357,8 @@ def load_rows(X, indices):
     rows = take_rows(X, indices)
     if not isinstance(rows, Dataset):
         return rows
-    return default_collate([rows[i][0] for i in range(len(rows))])
+    n = len(rows)  # type: ignore[arg-type]  # torch declares no len
+    return default_collate([rows[i][0] for i in range(n)])
 
 
 def load_batches(net, dataset: Dataset) -> Iterator[object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -45,14 +46,14 @@ class TaskModel:
 
     """
 
-    estimator: object
-    net: object
+    estimator: Any
+    net: Any
     transformer: Pipeline | None
     layout: _net.NetLayout
     X_labeled: object
     classes: np.ndarray
     codes: np.ndarray
-    previous_net: object = None
+    previous_net: Any = None
 
     def signals(
         self,
@@ -101,9 +102,9 @@ class TaskModel:
 class TaskTemplate:
     """The user's estimator, taken apart and ready to be trained on labels."""
 
-    estimator: object
+    estimator: Any
     transformer: Pipeline | None
-    net: object  # None: a default net is made to measure
+    net: Any  # None: a default net is made to measure
     takes_integers: bool
 
     @classmethod

@@ -75,7 +75,7 @@ class ForeignModelStrategy(ForeignStrategy):
         self.features = features
 
     @property
-    def needs(self) -> tuple[str, ...]:
+    def needs(self) -> tuple[str, ...]:  # type: ignore[override]
         """Signals that the model it is shown is made of."""
         if self.features not in FEATURES:
             raise ValueError(f"'features' must be one of {FEATURES}; got {self.features!r}.")
@@ -109,12 +109,15 @@ class ForeignModel:
     def __init__(self, signals: Signals, features: str, order: np.ndarray):
         self._signals = signals
         self._features = features
+        assert signals.codes is not None  # "labeled" is among the needs
+        assert signals.labeled is not None
         self.codes = signals.codes.cpu().numpy().astype(np.int64)
         self.n_classes = signals.n_classes
         self.pool = self._rows(signals, order)
         self.labeled = self._rows(signals.labeled, np.arange(len(self.codes)))
         known = _normalised(signals.probabilities[torch.as_tensor(order, device=signals.device)])
-        self._known = {("probabilities", None, hash_rows(self.pool).tobytes()): known}
+        key = ("probabilities", None, hash_rows(self.pool).tobytes())
+        self._known: dict[tuple, np.ndarray] = {key: known}
 
     def __deepcopy__(self, memo):
         return self  # libraries copy the models they are given; this one changes nothing

@@ -210,7 +210,7 @@ class SkactivemlStrategy(ForeignModelStrategy):
         self.keywords = keywords
 
     @property
-    def needs(self) -> tuple[str, ...]:
+    def needs(self) -> tuple[str, ...]:  # type: ignore[override]
         """Signals of the model it is shown; passes of MC dropout are a committee."""
         return (*super().needs, *(("mc_probabilities",) if "ensemble" in self._missing() else ()))
 

@@ -112,7 +112,7 @@ class _Block(nn.Module):
             nn.Conv2d(n_out, n_out, 3, padding=1, bias=False),
             nn.BatchNorm2d(n_out),
         )
-        self.around = nn.Identity()
+        self.around: nn.Module = nn.Identity()
         if stride != 1 or n_in != n_out:
             self.around = nn.Sequential(
                 nn.Conv2d(n_in, n_out, 1, stride, bias=False), nn.BatchNorm2d(n_out)

@@ -45,6 +45,7 @@ def picks(sampler, X_unlabeled, indices, *, ax=None):
     last._task.layout.check("embeddings", "A map of picks")
     ax = axes_of(ax, (7, 5.5))
     H = signals.embeddings.flatten(1).double().cpu().numpy()
+    assert signals.labeled is not None
     labeled = signals.labeled.embeddings.flatten(1).double().cpu().numpy()
     projection = PCA(min(2, *H.shape), svd_solver="full").fit(H)
     points, known = (_two_columns(projection.transform(part)) for part in (H, labeled))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .._drawing import axes_of, plain_text
@@ -11,7 +13,7 @@ from ._unwrap import fitted_sampler
 _PARTS = {"labeled": "labelled samples", "pool": "pool", "batch": "batch"}
 
 #: Columns of ``search_history_`` that are drawn against the left axis.
-_HISTORY = {
+_HISTORY: dict[str, tuple[str, dict[str, Any]]] = {
     "objective": ("objective", {"color": "black", "linewidth": 2}),
     "label_gain": ("gain on the labels", {"color": "C0"}),
     "pool_gain": ("coverage of the pool", {"color": "C1"}),

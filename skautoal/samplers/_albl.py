@@ -163,7 +163,7 @@ class ALBLSampler(BanditSampler):
         return rng.choice(len(p), size=n_draws, p=p)
 
     def _learn(self, draws, rows):
-        if len(draws) == 0:
+        if self.last_query_ is None or len(draws) == 0:
             return
         signals = self._task.net_signals(
             take_rows(self._task.X_labeled, rows), n_passes=self.n_passes, seed=0, labeled=False

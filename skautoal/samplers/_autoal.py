@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -15,7 +16,7 @@ from ._composition import StrategiesSampler, utility_names
 from ._explain import Opinions
 
 #: What ``"auto"`` stands for in each mode.
-PRESETS = {
+PRESETS: dict[str, dict[str, Any]] = {
     "auto": {
         "objective": "mixed",
         "batch_builder": "herding",

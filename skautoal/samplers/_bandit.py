@@ -32,6 +32,8 @@ class BanditSampler(StrategiesSampler):
 
     """
 
+    last_query_: np.ndarray | None
+
     @abstractmethod
     def _reset(self) -> None:
         """Forget everything about the arms."""
@@ -88,11 +90,11 @@ class BanditSampler(StrategiesSampler):
             int(pick): (arm, offer == pick)
             for pick, arm, offer in zip(picks, arms, offers, strict=True)
         }
-        picks = torch.as_tensor(picks, device=signals.device)
+        rows = torch.as_tensor(picks, device=signals.device)
         utilities = torch.zeros(signals.n_samples, device=signals.device)
         position = torch.arange(n_instances, device=signals.device)
-        utilities[picks] = (1 - position / n_instances).float()
-        return picks, utilities, dealt
+        utilities[rows] = (1 - position / n_instances).float()
+        return rows, utilities, dealt
 
     def _opinions(self, signals, n_instances, seed, answer):
         rankings = rank_all(self._candidates, signals, n_instances, derive_seed(seed, "candidates"))

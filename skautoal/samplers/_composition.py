@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from sklearn.base import BaseEstimator
 from torch import Tensor
 
 from .._rng import derive_seed
@@ -18,7 +19,7 @@ from ._base import BaseSampler
 from ._explain import Opinions
 
 
-class NamedListMixin:
+class NamedListMixin(BaseEstimator):
     """Adds ``name`` and ``name__parameter`` of ``(name, object)`` pairs to the parameters.
 
     The class attribute ``_named_list`` says which parameter holds the list; a list that

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from sklearn.base import BaseEstimator
+
 from .._diagram import DiagramBlock, named_block
 from ..strategies import Strategy, get_strategy
 
 
-class DiagramMixin:
+class DiagramMixin(BaseEstimator):
     """Adds strategies to the diagram that scikit-learn draws of a sampler."""
 
     #: Parameters that hold one strategy each.

@@ -13,7 +13,7 @@ from ..ops._distances import normalize_rows
 from ..ops._neighbors import typicality
 from ..search import stratified_splits
 from ..search._fit_net import HeadFitNet, batched_heads
-from ..signals import Signals
+from ..signals import NetSignals
 from ..strategies import RandomSampling, Strategy, get_strategy
 from ..strategies._margin import margin
 from ._base import BaseSampler
@@ -149,7 +149,9 @@ class SelectALSampler(BaseSampler):
             seed=self._round_seed("removal"),
         )
         self.removal_errors_ = {} if errors is None else dict(zip(_REGIMES, errors, strict=True))
-        self.regime_ = max(self.removal_errors_, key=self.removal_errors_.get, default="typical")
+        self.regime_ = max(
+            self.removal_errors_, key=self.removal_errors_.__getitem__, default="typical"
+        )
 
     def _pick(self, signals, n_instances, seed):
         return self._in_charge.evaluate(signals, n_instances, seed)
@@ -164,7 +166,7 @@ class SelectALSampler(BaseSampler):
 
 
 def removal_errors(
-    signals: Signals, codes: np.ndarray, *, share: float, n_splits: int, seed: int
+    signals: NetSignals, codes: np.ndarray, *, share: float, n_splits: int, seed: int
 ) -> list[float] | None:
     """Held-out error rates after removing typical, random and uncertain samples.
 

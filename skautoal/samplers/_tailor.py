@@ -129,7 +129,7 @@ class TAILORSampler(BanditSampler):
     def _learn(self, draws, rows):
         counts = np.zeros((len(self.strategies_), len(self.classes_)))
         counts[:, np.searchsorted(self.classes_, self._counted_classes)] = self.arm_counts_
-        if len(draws):
+        if self.last_query_ is not None and len(draws):
             counts *= self.decay
             np.add.at(counts, (self.last_query_["arm"][draws], self._task.codes[rows]), 1)
         self.arm_counts_ = counts

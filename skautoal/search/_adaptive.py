@@ -21,7 +21,7 @@ from .._rng import derive_seed, isolated_rng
 from .._task import TaskModel
 from .._validation import is_dataset
 from ..exceptions import FewLabelsWarning
-from ..signals import NetSignals, Signals
+from ..signals import NetSignals
 from ..strategies import Strategy
 from ._builders import build_batch
 from ._features import sample_features
@@ -241,6 +241,7 @@ class AdaptiveSearch:
 
     def _search_net(self, vote: Tensor, task: TaskModel) -> SearchNet:
         options = self.options
+        net: SearchNet
         with isolated_rng(derive_seed(self.seed, "search_net"), vote.device):
             if options.search_net == "global":
                 net = GlobalSearchNet(vote)
@@ -248,6 +249,7 @@ class AdaptiveSearch:
                 layer = task.layout.embedding_layer
                 row = take_rows(task.X_labeled, slice(0, 1))
                 module = copy_module(task.net)
+                assert layer is not None
                 net = ModuleSearchNet(vote, options.loss_prediction, module, layer, row)
             else:
                 n_features = len(vote) + 5
@@ -295,7 +297,7 @@ class AdaptiveSearch:
                 progress=bar.update if options.verbose else None,
             )
 
-    def _apply(self, net: SearchNet, signals: Signals, utilities: Tensor, features: Tensor):
+    def _apply(self, net: SearchNet, signals: NetSignals, utilities: Tensor, features: Tensor):
         with torch.no_grad():
             if net.takes_samples:
                 parts = [net(batch) for batch, _ in signals.batches()]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -112,7 +113,7 @@ class _HeadSignals(Signals):
         self._rows = torch.arange(self.n_samples, device=self.device)
 
     def take(self, indices):
-        taken = super().take(indices)
+        taken = cast(_HeadSignals, super().take(indices))
         taken._rows = self._rows[indices]
         return taken
 

@@ -29,7 +29,7 @@ _MAX_CANDIDATES = 512
 _MAX_TARGETS = 512
 
 
-def label_values(pool: SimulatedPool, objective: str, rng) -> Tensor:
+def label_values(pool: SimulatedPool, objective: str | None, rng) -> Tensor:
     """Value of selecting each sample of a simulated pool, (n,).
 
     ``"loss"``: its out-of-fold loss, clipped at the 95th percentile so that a wrong

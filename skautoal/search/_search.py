@@ -113,7 +113,7 @@ def run_search(
     zero = torch.zeros((), device=device)
     for step, tau in enumerate(taus.tolist()):
         optimizer.zero_grad()
-        by_labels, by_pool, ranking, pull, weights = zero, zero, zero, zero, None
+        by_labels, by_pool, ranking, pull = zero, zero, zero, zero
         if labels is not None:
             logits, predicted = _forward_labels(net, labels)
             weights, scores = net.mix(logits, predicted, labels.utilities, labels.mask)

@@ -285,6 +285,7 @@ class Signals:
     def head(self, embeddings: Tensor) -> Tensor:
         """Logits (m, C) that the last layer gives embeddings (m, d); differentiable."""
         self.check_available({"head"})
+        assert self._head is not None
         return self._head(embeddings)
 
     @property

@@ -246,7 +246,7 @@ def _as_seeds(seeds) -> list[int]:
     if isinstance(seeds, Integral) and not isinstance(seeds, bool):
         seeds = range(seeds)
     seeds = list(seeds)
-    fine = all(isinstance(seed, Integral) and seed >= 0 for seed in seeds)
+    fine = all(isinstance(seed, Integral) and int(seed) >= 0 for seed in seeds)
     if not fine or not seeds or len(set(seeds)) != len(seeds):
         raise ValueError(
             f"'seeds' must be a number of seeds >= 1 or distinct integers >= 0; got {seeds}."

@@ -160,10 +160,10 @@ def plot_strategy_weights(results: Results, method: str, setting: Setting, *, ax
     if not runs:
         raise ValueError(f"Method {method!r} recorded no weights of strategies in {setting}.")
     rounds = [number for number, row in enumerate(runs[0].rounds) if row.strategy_weights]
-    names = list(runs[0].rounds[rounds[0]].strategy_weights)
+    names = list(runs[0].rounds[rounds[0]].strategy_weights or ())
     weights = np.mean(
         [
-            [[run.rounds[r].strategy_weights[name] for name in names] for r in rounds]
+            [[(run.rounds[r].strategy_weights or {})[name] for name in names] for r in rounds]
             for run in runs
         ],
         axis=0,

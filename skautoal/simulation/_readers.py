@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from scipy.io import loadmat
@@ -143,7 +144,7 @@ def read_medmnist(folder: Path, data: ImageData) -> Arrays:
     """MedMNIST's ``.npz``: images (n, 28, 28) or (n, 28, 28, 3), labels (n, 1)."""
     keys = ("train_images", "train_labels", "test_images", "test_labels")
     arrays = read_npz(folder / data.files[0], keys)
-    parts = []
+    parts: list[np.ndarray] = []
     for key in keys:
         array = arrays[key]
         if key.endswith("labels"):
@@ -151,7 +152,7 @@ def read_medmnist(folder: Path, data: ImageData) -> Arrays:
         else:
             array = array[:, None] if array.ndim == 3 else np.moveaxis(array, -1, 1)
             parts.append(np.ascontiguousarray(array))
-    return tuple(parts)
+    return cast(Arrays, tuple(parts))
 
 
 def read_tiny_imagenet(folder: Path, data: ImageData) -> Arrays:
@@ -170,13 +171,13 @@ def read_tiny_imagenet(folder: Path, data: ImageData) -> Arrays:
         if label not in code:
             raise ValueError(f"{folder / 'val' / 'val_annotations.txt'}: unknown class {label!r}.")
         test.append((folder / "val" / "images" / name, code[label]))
-    arrays = []
+    arrays: list[np.ndarray] = []
     for part in (train, test):
         images = np.empty((len(part), *data.image_shape), dtype=np.uint8)
         for i, (path, _) in enumerate(part):
             images[i] = _read_jpeg(path, data.image_shape)
         arrays += [images, np.array([label for _, label in part], dtype=np.int64)]
-    return tuple(arrays)
+    return cast(Arrays, tuple(arrays))
 
 
 def _read_jpeg(path: Path, shape) -> np.ndarray:

@@ -56,7 +56,7 @@ class Results(Sequence):
 
     def __init__(self, runs: Iterable[SimulationResult]):
         self._runs = list(runs)
-        self._by_name = {}
+        self._by_name: dict[tuple, SimulationResult] = {}
         for run in self._runs:
             name = (run.method, run.task, run.regime, run.seed)
             if name in self._by_name:
@@ -69,7 +69,8 @@ class Results(Sequence):
         compared = [run for run in self._runs if run.regime != FULL]
         self.methods = list(dict.fromkeys(run.method for run in compared))
         self.settings = list(dict.fromkeys(Setting(run.task, run.regime) for run in compared))
-        self.seeds = sorted({run.seed for run in compared})
+        seeds = {run.seed for run in compared}
+        self.seeds = sorted(seeds, key=lambda seed: -1 if seed is None else seed)
 
     def __len__(self) -> int:
         return len(self._runs)

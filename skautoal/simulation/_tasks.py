@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any, cast
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .._net import take_rows
 from .._validation import n_samples
@@ -129,7 +131,7 @@ class Task:
         """The net of this task, not trained."""
         if self.net is not None:
             return self.net
-        return standard_net(np.shape(self.X_train), self.n_classes)
+        return standard_net(np.shape(cast(ArrayLike, self.X_train)), self.n_classes)
 
     def regime(self, name: str, *, scaled: bool = True) -> Regime:
         """The regime ``"low"`` or ``"mid"`` for this task, or one of its own.
@@ -174,7 +176,7 @@ class Task:
         task : Task
 
         """
-        kept = {}
+        kept: dict[str, Any] = {}
         for part, n in (("train", n_train), ("test", n_test)):
             y = getattr(self, f"y_{part}")
             if n is None or n >= len(y):

@@ -71,7 +71,7 @@ class AdversarialBIM(AdversarialStrategy):
     def _sizes(self, net, x):
         sizes = x.new_full((len(x),), torch.inf)
         active = torch.arange(len(x), device=x.device)  # those that still have their class
-        predicted = last = None
+        predicted = last = torch.empty(0)  # filled in the first step
         for step in range(self.max_steps + 1):
             with torch.enable_grad():
                 x = x.detach().requires_grad_()

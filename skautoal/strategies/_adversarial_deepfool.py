@@ -73,7 +73,7 @@ class AdversarialDeepFool(AdversarialStrategy):
     def _sizes(self, net, x):
         sizes = x.new_full((len(x),), torch.inf)
         active = torch.arange(len(x), device=x.device)  # those that still have their class
-        moved, ranked = torch.zeros_like(x), None
+        moved, ranked = torch.zeros_like(x), torch.empty(0)  # filled in the first step
         for step in range(self.max_steps + 1):
             with torch.enable_grad():
                 at = (x + (1 + _OVERSHOOT) * moved).requires_grad_()

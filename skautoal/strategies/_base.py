@@ -309,6 +309,7 @@ def check_n_instances(n_instances, n_samples: int) -> int:
             f"'n_instances' must be an integer >= 1; got {n_instances!r} of type"
             f" {type(n_instances).__name__}."
         )
+    n_instances = int(n_instances)
     if n_instances < 1:
         raise ValueError(f"'n_instances' must be an integer >= 1; got {n_instances}.")
     if n_instances > n_samples:
@@ -318,7 +319,7 @@ def check_n_instances(n_instances, n_samples: int) -> int:
             PoolSizeWarning,
             stacklevel=3,
         )
-    return min(int(n_instances), n_samples)
+    return min(n_instances, n_samples)
 
 
 def _as_rng(random_state) -> np.random.RandomState:

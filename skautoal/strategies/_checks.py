@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import inf
 from numbers import Integral, Real
 
@@ -23,7 +23,7 @@ def check_number(name: str, value, above: float, at_most: float = inf, below: fl
         raise ValueError(f"'{name}' must be a finite number > {above}{limit}; got {value!r}.")
 
 
-def check_choice(name: str, value, allowed: Sequence[str]) -> None:
+def check_choice(name: str, value, allowed: Iterable[str]) -> None:
     """Refuse a parameter that is none of a few names."""
     if value not in tuple(allowed):
         raise ValueError(f"'{name}' must be one of {list(allowed)}; got {value!r}.")

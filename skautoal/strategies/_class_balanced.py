@@ -51,7 +51,7 @@ class ClassBalanced(Wrapper):
         self.strategy = strategy
 
     @property
-    def needs(self) -> tuple[str, ...]:
+    def needs(self) -> tuple[str, ...]:  # type: ignore[override]
         """Those of the strategy, and the probabilities."""
         return tuple(dict.fromkeys((*self._wrapped().needs, "probabilities")))
 

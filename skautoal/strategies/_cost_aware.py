@@ -73,8 +73,8 @@ class CostAware(Wrapper):
 
     def _pick(self, signals, n_instances, rng):
         strategy = self._wrapped()
-        costs = self.costs(signals) if callable(self.costs) else self.costs
-        costs = check_costs(_as_array(costs), self.budget, len(signals))
+        asked = self.costs(signals) if callable(self.costs) else self.costs
+        costs = check_costs(_as_array(asked), self.budget, len(signals))
         n_proposed = len(signals)
         if not isinstance(strategy, ScoreStrategy):
             n_proposed = min(n_proposed, PROPOSED * n_instances)
@@ -112,7 +112,7 @@ def check_costs(costs, budget, n: int) -> np.ndarray | None:
             f"'costs' must be positive and finite; got {prices[bad[:5]].tolist()} at"
             f" {bad[:5].tolist()}. Give a small positive cost to what is almost free."
         )
-    valid = isinstance(budget, Real) and not isinstance(budget, bool) and budget > 0
+    valid = isinstance(budget, Real) and not isinstance(budget, bool) and float(budget) > 0
     if budget is not None and not valid:
         raise ValueError(f"'budget' must be a positive number; got {budget!r}.")
     return prices

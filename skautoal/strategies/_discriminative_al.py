@@ -87,7 +87,9 @@ class DiscriminativeAL(BatchStrategy):
             unknown = H[order[free[order]][:MAX_ROWS]]
             classifier = _train(known, unknown, self.n_steps, rng)
             scores = scores_along(
-                order, signals.row_hash, lambda rows, f=classifier: f(H[rows]).squeeze(-1)
+                order,
+                signals.row_hash,
+                lambda rows, f=classifier: f(H[rows]).squeeze(-1),  # type: ignore[misc]
             )
             new = top_k(scores.masked_fill(~free, -torch.inf), len(part), order)
             free[new] = False

@@ -151,6 +151,7 @@ def _nearest(H: Tensor, known: Tensor) -> Tensor | None:
 def _purity(inside: Tensor | None, outside: Tensor | None) -> Tensor:
     """Higher is purer, from the distances to the nearest labelled sample of each kind."""
     if outside is None:
+        assert inside is not None
         return -inside
     if inside is None:
         return outside

@@ -56,7 +56,7 @@ class StochasticBatch(WrapperDiagramMixin, BatchStrategy):
         self.transform = transform
 
     @property
-    def needs(self) -> tuple[str, ...]:
+    def needs(self) -> tuple[str, ...]:  # type: ignore[override]
         """Those of the strategy."""
         return _check_scoring(self.strategy).needs
 

@@ -8,6 +8,7 @@ shuffled pool trains the same; a pool or labelled set above 5,000 rows is sample
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -21,10 +22,10 @@ from ..signals import Signals
 MAX_ROWS = 5_000  # of the pool, and of the labelled samples, that anything is trained on
 _CHUNK = 1_024
 
+M = TypeVar("M", bound=nn.Module)
 
-def build(
-    make: Callable[..., nn.Module], *args, like: Tensor, rng: np.random.RandomState
-) -> nn.Module:
+
+def build(make: Callable[..., M], *args, like: Tensor, rng: np.random.RandomState) -> M:
     """Module ``make(*args)``, weights drawn from ``rng``, of the dtype and device of ``like``."""
     with isolated_rng(draw_seed(rng)):
         return make(*args).to(like)

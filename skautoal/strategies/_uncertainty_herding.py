@@ -74,7 +74,7 @@ class UncertaintyHerding(BatchStrategy):
             width = _smallest_distance(labeled)
         weights = 1 - margin((signals.logits / temperature).softmax(dim=1))
         order = signals.order(rng)
-        return herding(signals.embeddings, weights, n_instances, order, H_labeled, width)
+        return herding(signals.embeddings, weights, n_instances, order, H_labeled, float(width))
 
 
 def _smallest_distance(labeled: Signals | None) -> float:

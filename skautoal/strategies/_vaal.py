@@ -152,7 +152,7 @@ def _small(X: Tensor) -> Tensor:
     """Images no larger than 32 x 32; anything else as it is."""
     if X.ndim != 4 or max(X.shape[2:]) <= _SIDE:
         return X
-    return F.adaptive_avg_pool2d(X, tuple(min(side, _SIDE) for side in X.shape[2:]))
+    return F.adaptive_avg_pool2d(X, (min(X.shape[2], _SIDE), min(X.shape[3], _SIDE)))
 
 
 @torch.enable_grad()

@@ -106,8 +106,8 @@ def _train_critic(
     critic = build(perceptron, labeled.shape[1], like=labeled, rng=rng)
     optimizer = torch.optim.Adam(critic.parameters(), lr=3e-3, fused=True)
     device, size = labeled.device, _BATCH
-    mixture = rng.random_sample((n_steps, size, 1))
-    mixture = torch.as_tensor(mixture, dtype=labeled.dtype, device=device)
+    drawn = rng.random_sample((n_steps, size, 1))
+    mixture = torch.as_tensor(drawn, dtype=labeled.dtype, device=device)
     from_labeled = draw_batches(len(labeled), size, n_steps, rng, device)
     from_unlabeled = draw_batches(len(unlabeled), size, n_steps, rng, device)
     for step in range(n_steps):

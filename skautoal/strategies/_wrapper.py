@@ -12,7 +12,7 @@ class Wrapper(WrapperDiagramMixin, BatchStrategy):
     strategy: Strategy
 
     @property
-    def needs(self) -> tuple[str, ...]:
+    def needs(self) -> tuple[str, ...]:  # type: ignore[override]
         """Those of the strategy."""
         return self._wrapped().needs
 

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from ._base import Chunk, Pool, cut, join, map_leaves, n_rows_of, rechunk, row_elements
+from ._base import (
+    Chunk,
+    Pool,
+    chunk_rows,
+    cut,
+    join,
+    map_leaves,
+    n_rows_of,
+    rechunk,
+    row_elements,
+)
 from ._checks import ChunkCheck, as_array
 
 _BLOCK_BYTES = 2**25  # most of a block that is read at once to match the chunks of a file
@@ -52,7 +62,7 @@ class ArrayPool(Pool):
             return cut(self.first_row(), slice(0, 0))
         order = np.argsort(indices, kind="stable")
         ascending = indices[order]
-        step = self._stored_rows() or max(1, _BLOCK_BYTES // (4 * row_elements(self.array)))
+        step = self._stored_rows() or chunk_rows(self.array)
         parts = []
         for block in np.split(ascending, np.flatnonzero(np.diff(ascending // step)) + 1):
             # From a block of the file only the span that holds wanted rows.
@@ -84,7 +94,7 @@ class TransformedPool(Pool):
 
     """
 
-    def __init__(self, pool: Pool, transform):
+    def __init__(self, pool: Pool, transform: Callable[[Chunk], Chunk]):
         self.pool, self.transform = pool, transform
         self.random_access, self.rereadable = pool.random_access, pool.rereadable
 

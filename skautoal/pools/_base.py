@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
+_CHUNK_ELEMENTS = 2**20  # numbers that a chunk aims at
+_MAX_CHUNK = 4096
+
 Chunk = Any  # an array or tensor with rows first, or a dict, list or tuple of them
 
 
@@ -94,6 +97,11 @@ def n_rows_of(chunk: Chunk) -> int:
 def row_elements(chunk: Chunk) -> int:
     """Numbers in one sample."""
     return max(1, sum(int(np.prod(leaf.shape[1:])) for leaf in leaves(chunk)))
+
+
+def chunk_rows(row: Chunk) -> int:
+    """Rows of a chunk of samples like ``row``."""
+    return min(max(_CHUNK_ELEMENTS // row_elements(row), 32), _MAX_CHUNK)
 
 
 def cut(chunk: Chunk, rows: slice) -> Chunk:

@@ -87,7 +87,7 @@ class _Column:
         self.n_rows = 0
 
     def append(self, rows: Tensor) -> None:
-        np.ascontiguousarray(rows.cpu().numpy()).tofile(self.file)
+        _write(self.file, np.ascontiguousarray(rows.cpu().numpy()))
         self.n_rows += len(rows)
 
     def mapped(self) -> Tensor:
@@ -95,3 +95,7 @@ class _Column:
         # Copy on write: torch wants memory it may write to, and the file must stay as it is.
         array = np.memmap(self.path, self.dtype, "c", shape=(self.n_rows, *self.shape))
         return torch.from_numpy(array)
+
+
+def _write(file, array: np.ndarray) -> None:
+    array.tofile(file)

@@ -6,7 +6,8 @@ tests, from a batched linear head in the search); ``NetSignals`` computes them f
 skorch net.
 """
 
+from ._names import SIGNAL_NAMES
 from ._net_signals import NetSignals, compute_signals
-from ._signals import SIGNAL_NAMES, Signals
+from ._signals import Signals
 
 __all__ = ["SIGNAL_NAMES", "NetSignals", "Signals", "compute_signals"]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Collection, Iterator
-from contextlib import ExitStack, closing
-from functools import partial
+from contextlib import closing
 
 import numpy as np
 import torch
@@ -14,22 +13,18 @@ from torch import Tensor
 from torch.utils.data import Dataset, default_collate
 
 from .. import _net
-from .._layers import captured_input, first_output
-from .._mc_dropout import MCDropout
-from .._rng import combine_hashes, derive_seed, first_in_order, hash_rows, isolated_rng
-from ..exceptions import MissingSignalError
-from ..pools import DatasetPool, Pool, Scratch
-from ..pools._base import row_elements
-from ._signals import SIGNAL_NAMES, Signals, parts_of
-from ._stores import MemoryStore, ScratchStore, row_axis
+from .._rng import derive_seed, first_in_order, isolated_rng
+from ..pools import DaskPool, Pool, Scratch
+from ._forward import ForwardPasses, hash_input
+from ._names import SIGNAL_NAMES, parts_of, row_axis
+from ._signals import Signals
+from ._stores import MemoryStore, ScratchStore
 
-_CHUNK_ELEMENTS = 2**20  # input elements a forward chunk aims at
-_MAX_CHUNK = 4096
 _SHARE_HELD = 4  # signals may take one part in four of the memory; the rest is to work in
 _ROW_BYTES = 64  # hash, key, utility and position of a row, whatever else there is of it
 
 
-class NetSignals(Signals):
+class NetSignals(ForwardPasses, Signals):
     """Signals of one array of samples, computed from a trained skorch net on demand.
 
     Parameters
@@ -93,6 +88,7 @@ class NetSignals(Signals):
         self.timings = {}
         self._arrays: dict[str, Tensor] = {}
         self._scratch: Scratch | None = None
+        self._members: list = []
         self._hash = None
         self._known_finite = set()
         self._labeled = None
@@ -129,13 +125,6 @@ class NetSignals(Signals):
             self.layout.check(name, needed_by)
         super().check_available(names, needed_by)
 
-    @property
-    def pool(self) -> Pool | None:
-        """The samples as a pool, if they are not an array that is sliced as it is."""
-        if isinstance(self._X, Dataset):
-            return DatasetPool(self._X, partial(_net.load_batches, self._net))
-        return self._X if isinstance(self._X, Pool) else None
-
     def head(self, embeddings: Tensor) -> Tensor:
         self.check_available({"head"})
         return _net.head_logits(self._net, self.layout.embedding_layer, embeddings)
@@ -149,7 +138,7 @@ class NetSignals(Signals):
     def read(self, names: Collection[str]) -> None:
         """Read a pool of unknown length, and keep ``names`` of it; does nothing for others."""
         if self.n_samples is None:
-            self.compute({name for name in names if self.has(name)})
+            self.compute({"probabilities", *filter(self.has, names)})
 
     def exceeds_memory(self, names: Collection[str]) -> bool:
         if self.max_memory is None:
@@ -175,7 +164,8 @@ class NetSignals(Signals):
         return rows.to(self.device), self.take(rows)
 
     def map_rows(self, names, function, needed_by):
-        if not self.exceeds_memory(names):
+        held = parts_of(names) <= set(self._arrays)
+        if not self.exceeds_memory(names) and (held or not self._has_workers):
             return super().map_rows(names, function, needed_by)
         self.check_available(names, needed_by)
 
@@ -183,6 +173,9 @@ class NetSignals(Signals):
             signals.require(names, needed_by)
             return function(signals)
 
+        if self._has_workers and not held:
+            answers = self._by_workers(parts_of(names), answer)
+            return torch.cat([a for _, _, a in answers]).to(self.device)
         with closing(self._parts(parts_of(names))) as parts:
             return torch.cat([answer(part) for part in parts])
 
@@ -200,25 +193,49 @@ class NetSignals(Signals):
                 arrays = {n: self._arrays[n].narrow(row_axis(n), start, size) for n in names}
                 yield self._part(start, size, None, arrays)
             return
-        for start, x, arrays in self._forward_chunks(names):
-            yield self._part(start, len(arrays["probabilities"]), x, arrays)
+        for start, size, x, arrays in self._forward_chunks(names):
+            yield self._part(start, size, x, {name: arrays[name] for name in names})
+
+    @property
+    def _has_workers(self) -> bool:
+        return isinstance(self._X, DaskPool) and self._X.client is not None
+
+    def _by_workers(self, names: set[str], function) -> Iterator[tuple[int, int, object]]:
+        """First row, size, and ``function`` of the signals ``names`` of each chunk of rows.
+
+        The workers of a cluster compute the blocks of the pool, each with the net.
+        """
+        self._other_nets(names)  # trained here, once
+        shared = self._part(0, None, None, {})
+        step = self._chunk_rows(self._copies(names))
+
+        def of_block(signals: NetSignals, rows, start: int) -> list[tuple[int, int, object]]:
+            block = signals._part(start, len(rows), rows, {})
+            with closing(block._parts(names)) as parts:
+                return [(p._first_row, p.n_samples, function(p)) for p in parts]
+
+        for answers in self._X.map_blocks(of_block, shared, step):
+            yield from answers
 
     def _part(self, start: int, size: int, x, arrays: dict[str, Tensor]) -> Signals:
         part = copy.copy(self)
-        part.n_samples, part._first_row, part._X, part._arrays = size, start, x, arrays
+        part.n_samples, part._X, part._arrays = size, x, arrays
+        part._first_row = self._first_row + start
         part._hash, part._known_finite, part.max_memory, part._scratch = None, set(), None, None
         return part
 
     def _hash_rows(self) -> np.ndarray:
         if self.pool is None:
-            return _hash_input(self._X)
+            return hash_input(self._X)
+        if self._has_workers:
+            return np.concatenate(list(self._X.map_blocks(_hash_block, None, self._chunk_rows(1))))
         with isolated_rng(derive_seed(self.seed, "loader"), self.device):
-            return np.concatenate([_hash_input(x) for x, _ in self.batches()])
+            return np.concatenate([hash_input(x) for x, _ in self.batches()])
 
     def _hash_of(self, rows: np.ndarray) -> np.ndarray:
         if self._hash is None and (self.pool is None or self.pool.random_access):
             with isolated_rng(derive_seed(self.seed, "loader"), self.device):
-                return _hash_input(_net.load_rows(self._X, rows))
+                return hash_input(_net.load_rows(self._X, rows))
         return super()._hash_of(rows)
 
     def _compute(self, names: set[str]) -> None:
@@ -230,123 +247,18 @@ class NetSignals(Signals):
             # They come out of the same forward and are small.
             names = names | {"probabilities", "logits"}
             store = MemoryStore(self.n_samples)
-        position = 0
-        with closing(self._forward_chunks(names)) as chunks:
-            for start, _, arrays in chunks:
-                for name in names:
-                    store.add(name, start, arrays[name])
-                position = start + len(arrays["probabilities"])
-        self._arrays |= store.finish()
-        self.n_samples = position
-
-    def _forward_chunks(self, names: set[str]) -> Iterator[tuple[int, object, dict[str, Tensor]]]:
-        """One reading of the array: first row, samples and signals of each chunk."""
-        with_mc = "mc_probabilities" in names
-        others = self._other_nets(names)
-        layer = self.layout.embedding_layer if "embeddings" in names else None
-        hashes = None if self._hash is not None or self._rereadable_rows else []
-        start, passes_differ = 0, False
-        with ExitStack() as stack:
-            module = stack.enter_context(_net.evaluation_mode(self._net))
-            for net in (net for nets in others.values() for net in nets):
-                stack.enter_context(_net.evaluation_mode(net))
-            stack.enter_context(isolated_rng(derive_seed(self.seed, "loader"), self.device))
-            seen = stack.enter_context(captured_input(module, layer))
-            dropout = None
-            if with_mc:
-                dropout = MCDropout(module, self.n_passes, derive_seed(self.seed, "mc"))
-            for x, size in self.batches(self.n_passes if with_mc else 1):
-                with torch.no_grad():
-                    arrays = self._forward(x, size, seen, dropout)
-                    for name, nets in others.items():
-                        P = [_probabilities(net, x) for net in nets]
-                        arrays[name] = torch.stack(P) if row_axis(name) else P[0]
-                if with_mc and not passes_differ:
-                    passes = arrays["mc_probabilities"]
-                    passes_differ = not bool((passes[:1] == passes).all())
-                if hashes is not None:
-                    hashes.append(_hash_input(x))
-                yield start, x, arrays
-                start += size
-        if hashes is not None:
-            self._hash = np.concatenate(hashes)
-        if with_mc and start and self.n_passes > 1 and not passes_differ:
-            raise MissingSignalError(_EQUAL_PASSES)
-
-    @property
-    def _rereadable_rows(self) -> bool:
-        return self.pool is None or self.pool.random_access
-
-    def _other_nets(self, names: set[str]) -> dict[str, list]:
-        """Nets beside the one of the task whose probabilities are among ``names``."""
-        others = {}
-        if "previous_probabilities" in names:
-            others["previous_probabilities"] = [self.previous_net]
-        if "ensemble_probabilities" in names:
-            codes = self.codes.cpu().numpy()
-            others["ensemble_probabilities"] = [
-                _net.fit_net(
-                    _net.fresh_net(self._net, codes),
-                    self._labeled.X,
-                    codes,
-                    derive_seed(self.seed, "ensemble", member),
-                )
-                for member in range(self.n_members)
-            ]
-        return others
-
-    def _forward(self, x, size: int, seen: list[Tensor], dropout: MCDropout | None):
-        def forward() -> tuple[Tensor, ...]:
-            seen.clear()
-            out = first_output(self._net.infer(x))
-            return (out, seen[-1]) if seen else (out,)
-
-        if dropout is None:
-            outputs = forward()
+        if self._has_workers:
+            chunks = self._by_workers(names, lambda part: part._arrays)
         else:
-            outputs, (raw, *_) = dropout.run(forward, size)
-        logits, P = _net.to_probabilities(self._net, outputs[0])
-        parts = {"logits": logits, "probabilities": P}
-        if len(outputs) > 1:
-            parts["embeddings"] = outputs[1][:size]
-        if dropout is not None:
-            flat = _net.to_probabilities(self._net, raw.flatten(0, 1))[1]
-            parts["mc_probabilities"] = flat.unflatten(0, (self.n_passes, size))
-        return parts
-
-    def batches(self, copies: int = 1) -> Iterator[tuple[object, int]]:
-        """Chunks of the input as the net takes them, with their sizes.
-
-        ``copies`` says how many rows go downstream for each row of a chunk.
-        """
-        step = self._chunk_rows(copies)
-        if self.pool is not None:
-            for x in self.pool.chunks(step):
-                yield x, get_len(x)
-            return
-        # An empty array is one empty chunk: its signals still have their widths.
-        for start in range(0, max(self.n_samples, 1), step):
-            x = _net.take_rows(self._X, slice(start, start + step))
-            yield _net.writeable(x), min(step, self.n_samples - start)
-
-    def _chunk_rows(self, copies: int) -> int:
-        if self.chunk_size is not None:
-            return self.chunk_size
-        pool = self.pool
-        row = _net.take_rows(self._X, slice(0, 1)) if pool is None else pool.first_row()
-        rows = min(max(_CHUNK_ELEMENTS // row_elements(row), 32), _MAX_CHUNK)
-        return max(rows // (1 + copies // 4), 16)
-
-
-_EQUAL_PASSES = (
-    "MC dropout gives the same probabilities in every pass: the dropout modules of the net in"
-    " 'estimator' do not reach its output. Put a torch.nn.Dropout before the last linear layer, or"
-    " take the strategies that need 'mc_probabilities' out of 'strategies'."
-)
-
-
-def _probabilities(net, x) -> Tensor:
-    return _net.to_probabilities(net, first_output(net.infer(x)))[1]
+            chunks = self._forward_chunks(names)
+        n = 0
+        with closing(chunks):
+            for start, size, *_, arrays in chunks:
+                for name in names:
+                    store.add(name, start, arrays[name].to(self.device))
+                n = start + size
+        self._arrays |= store.finish()
+        self.n_samples = n
 
 
 def compute_signals(
@@ -401,9 +313,5 @@ def compute_signals(
     return NetSignals(net, X, layout, X_labeled=X_labeled, codes=codes, **options)
 
 
-def _hash_input(X) -> np.ndarray:
-    if isinstance(X, dict):
-        return combine_hashes([_hash_input(X[key]) for key in sorted(X)])
-    if isinstance(X, (list, tuple)):
-        return combine_hashes([_hash_input(part) for part in X])
-    return hash_rows(X.detach().cpu().numpy() if isinstance(X, Tensor) else np.asarray(X))
+def _hash_block(_shared, rows, _start: int) -> np.ndarray:
+    return hash_input(rows)

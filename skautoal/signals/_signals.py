@@ -14,27 +14,7 @@ from .._net import take_rows
 from .._rng import combine_hashes, draw_seed, hash_rows, order_among, random_order
 from ..exceptions import MissingSignalError
 from ..ops._ranking import top_k
-from ._stores import STACKED, row_axis
-
-_ARRAYS = (
-    "probabilities",
-    "logits",
-    "embeddings",
-    "mc_probabilities",
-    "ensemble_probabilities",
-    "previous_probabilities",
-)
-_PARTS = {
-    "gradient_factors": {"probabilities", "embeddings"},
-    "head": {"embeddings"},
-    "labeled": set(),
-    "network": set(),
-}
-
-#: Every signal a strategy may declare in ``needs``: arrays with a row for each sample;
-#: ``"gradient_factors"`` and ``"head"``, made from them; ``"labeled"``, the same of the
-#: labelled samples with their codes; ``"network"``, the net and the raw samples.
-SIGNAL_NAMES = (*_ARRAYS, *_PARTS)
+from ._names import ARRAYS, SIGNAL_NAMES, STACKED, parts_of, row_axis
 
 
 class Signals:
@@ -95,9 +75,9 @@ class Signals:
         self._arrays = {
             name: _as_float_tensor(value) for name, value in arrays.items() if value is not None
         }
-        if not self._arrays or not set(arrays) <= set(_ARRAYS):
+        if not self._arrays or not set(arrays) <= set(ARRAYS):
             raise ValueError(
-                f"Signals takes at least one of {_ARRAYS} as keyword; got {sorted(arrays)}."
+                f"Signals takes at least one of {ARRAYS} as keyword; got {sorted(arrays)}."
             )
         self._labeled = labeled
         self.codes = None if codes is None else torch.as_tensor(codes).long()
@@ -407,11 +387,6 @@ class Signals:
         """Random permutation of the rows, (n,), that follows rows when they move."""
         order = random_order(self.row_hash, draw_seed(rng))
         return torch.as_tensor(order, device=self.device)
-
-
-def parts_of(names: Collection[str]) -> set[str]:
-    """The arrays that ``names`` are made of."""
-    return {part for name in names for part in _PARTS.get(name, {name})}
 
 
 def _as_float_tensor(value) -> Tensor:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..pools._memory import Scratch
-
-STACKED = ("mc_probabilities", "ensemble_probabilities")  # (passes, n, C)
+from ..pools import Scratch
+from ._names import row_axis
 
 
 class MemoryStore:
@@ -75,8 +74,3 @@ class ScratchStore:
             name: self.scratch.finish(name).movedim(0, row_axis(name)).to(self.device)
             for name in self._names
         }
-
-
-def row_axis(name: str) -> int:
-    """Axis of a signal along which the samples lie."""
-    return 1 if name in STACKED else 0

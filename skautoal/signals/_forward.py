@@ -1,0 +1,158 @@
+"""One reading of an array through the nets, chunk by chunk, for the signals that are wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import partial
+
+import numpy as np
+import torch
+from skorch.dataset import get_len
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from .. import _net
+from .._layers import captured_input, first_output
+from .._mc_dropout import MCDropout
+from .._rng import combine_hashes, derive_seed, hash_rows, isolated_rng
+from ..exceptions import MissingSignalError
+from ..pools import DatasetPool, Pool
+from ..pools._base import chunk_rows
+from ._names import row_axis
+
+_EQUAL_PASSES = (
+    "MC dropout gives the same probabilities in every pass: the dropout modules of the net in"
+    " 'estimator' do not reach its output. Put a torch.nn.Dropout before the last linear layer, or"
+    " take the strategies that need 'mc_probabilities' out of 'strategies'."
+)
+
+
+class ForwardPasses:
+    """The part of :class:`NetSignals` that reads samples and calls nets."""
+
+    @property
+    def pool(self) -> Pool | None:
+        """The samples as a pool, if they are not an array that is sliced as it is."""
+        if isinstance(self._X, Dataset):
+            return DatasetPool(self._X, partial(_net.load_batches, self._net))
+        return self._X if isinstance(self._X, Pool) else None
+
+    def _forward_chunks(
+        self, names: set[str]
+    ) -> Iterator[tuple[int, int, object, dict[str, Tensor]]]:
+        """One reading of the array: first row, size, samples and signals of each chunk."""
+        with_mc = "mc_probabilities" in names
+        others = self._other_nets(names)
+        layer = self.layout.embedding_layer if "embeddings" in names else None
+        hashes = None if self._hash is not None or self._rereadable_rows else []
+        start, passes_differ = 0, False
+        with ExitStack() as stack:
+            module = stack.enter_context(_net.evaluation_mode(self._net))
+            for net in (net for nets in others.values() for net in nets):
+                stack.enter_context(_net.evaluation_mode(net))
+            stack.enter_context(isolated_rng(derive_seed(self.seed, "loader"), self.device))
+            seen = stack.enter_context(captured_input(module, layer))
+            dropout = None
+            if with_mc:
+                dropout = MCDropout(module, self.n_passes, derive_seed(self.seed, "mc"))
+            for x, size in self.batches(self._copies(names)):
+                with torch.no_grad():
+                    arrays = self._forward(x, size, seen, dropout)
+                    for name, nets in others.items():
+                        P = [_probabilities(net, x) for net in nets]
+                        arrays[name] = torch.stack(P) if row_axis(name) else P[0]
+                if with_mc and not passes_differ:
+                    passes = arrays["mc_probabilities"]
+                    passes_differ = not bool((passes[:1] == passes).all())
+                if hashes is not None:
+                    hashes.append(hash_input(x))
+                yield start, size, x, arrays
+                start += size
+        if hashes is not None:
+            self._hash = np.concatenate(hashes)
+        if with_mc and start and self.n_passes > 1 and not passes_differ:
+            raise MissingSignalError(_EQUAL_PASSES)
+
+    def _copies(self, names: set[str]) -> int:
+        """Rows that go downstream for each row of a chunk."""
+        return self.n_passes if "mc_probabilities" in names else 1
+
+    @property
+    def _rereadable_rows(self) -> bool:
+        return self.pool is None or self.pool.random_access
+
+    def _other_nets(self, names: set[str]) -> dict[str, list]:
+        """Nets beside the one of the task whose probabilities are among ``names``."""
+        others = {}
+        if "previous_probabilities" in names:
+            others["previous_probabilities"] = [self.previous_net]
+        if "ensemble_probabilities" in names:
+            self._members = self._members or self._trained_members()
+            others["ensemble_probabilities"] = self._members
+        return others
+
+    def _trained_members(self) -> list:
+        codes = self.codes.cpu().numpy()
+        return [
+            _net.fit_net(
+                _net.fresh_net(self._net, codes),
+                self._labeled.X,
+                codes,
+                derive_seed(self.seed, "ensemble", member),
+            )
+            for member in range(self.n_members)
+        ]
+
+    def _forward(self, x, size: int, seen: list[Tensor], dropout: MCDropout | None):
+        def forward() -> tuple[Tensor, ...]:
+            seen.clear()
+            out = first_output(self._net.infer(x))
+            return (out, seen[-1]) if seen else (out,)
+
+        if dropout is None:
+            outputs = forward()
+        else:
+            outputs, (raw, *_) = dropout.run(forward, size)
+        logits, P = _net.to_probabilities(self._net, outputs[0])
+        parts = {"logits": logits, "probabilities": P}
+        if len(outputs) > 1:
+            parts["embeddings"] = outputs[1][:size]
+        if dropout is not None:
+            flat = _net.to_probabilities(self._net, raw.flatten(0, 1))[1]
+            parts["mc_probabilities"] = flat.unflatten(0, (self.n_passes, size))
+        return parts
+
+    def batches(self, copies: int = 1) -> Iterator[tuple[object, int]]:
+        """Chunks of the input as the net takes them, with their sizes.
+
+        ``copies`` says how many rows go downstream for each row of a chunk.
+        """
+        step = self._chunk_rows(copies)
+        if self.pool is not None:
+            for x in self.pool.chunks(step):
+                yield x, get_len(x)
+            return
+        # An empty array is one empty chunk: its signals still have their widths.
+        for start in range(0, max(self.n_samples, 1), step):
+            x = _net.take_rows(self._X, slice(start, start + step))
+            yield _net.writeable(x), min(step, self.n_samples - start)
+
+    def _chunk_rows(self, copies: int) -> int:
+        if self.chunk_size is not None:
+            return self.chunk_size
+        pool = self.pool
+        row = _net.take_rows(self._X, slice(0, 1)) if pool is None else pool.first_row()
+        return max(chunk_rows(row) // (1 + copies // 4), 16)
+
+
+def _probabilities(net, x) -> Tensor:
+    return _net.to_probabilities(net, first_output(net.infer(x)))[1]
+
+
+def hash_input(X) -> np.ndarray:
+    if isinstance(X, dict):
+        return combine_hashes([hash_input(X[key]) for key in sorted(X)])
+    if isinstance(X, (list, tuple)):
+        return combine_hashes([hash_input(part) for part in X])
+    return hash_rows(X.detach().cpu().numpy() if isinstance(X, Tensor) else np.asarray(X))

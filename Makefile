@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+DOCS_STAMP := $(VENV)/.installed-docs
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 # Plots go to files: no target needs a screen.
@@ -12,7 +13,7 @@ export MPLBACKEND := Agg
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: demo test lint bench clean help
+.PHONY: demo test lint bench docs clean help
 
 demo: $(STAMP)  ## AutoAL on the digits: a table here, plots in demo/
 	$(BIN)/python examples/digits.py --output demo
@@ -27,8 +28,14 @@ lint: $(STAMP)  ## ruff: the rules, and the format without changing a file
 bench: $(STAMP)  ## time the queries on pools of growing size
 	$(BIN)/python benchmarks/query.py
 
+docs: $(DOCS_STAMP)  ## the documentation site, its links checked: docs/_build/html/index.html
+	rm -rf docs/_build/html
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	$(BIN)/python docs/check_site.py docs/_build/html
+
 clean:  ## remove what the other targets wrote (keeps .venv: delete it by hand)
 	rm -rf demo build dist .pytest_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf docs/_build docs/auto_examples docs/generated
 	find . -path ./$(VENV) -prune -o -type d -name __pycache__ -exec rm -rf {} +
 
 help:  ## this list
@@ -46,4 +53,8 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PIP) install -c constraints.txt -e ".[test]"
 # modAL asks for skorch 0.9, baal for Jupyter, small-text for a tokenizer: not used here.
 	$(PIP) install -c constraints.txt --no-deps baal modAL-python small-text
+	@touch $@
+
+$(DOCS_STAMP): $(STAMP)
+	$(PIP) install -c constraints.txt -e ".[docs]"
 	@touch $@

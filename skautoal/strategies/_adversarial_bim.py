@@ -16,7 +16,7 @@ class AdversarialBIM(AdversarialStrategy):
     cross-entropy of the predicted class, ``x <- x + step_size sign(grad)``. The score is
     minus the distance walked, in the maximum norm, until another class has the largest
     logit; within the last step the crossing is interpolated. For a linear model this is
-    the exact distance, |w x + b| / ||w||_1.
+    the exact distance, ``|w x + b| / ||w||_1``.
 
     Parameters
     ----------

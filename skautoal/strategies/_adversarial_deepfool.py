@@ -19,7 +19,7 @@ class AdversarialDeepFool(AdversarialStrategy):
     ``r = |f_c| / ||w_c||^2 w_c`` with f_c the logit of class c minus that of the predicted
     one and w_c its gradient, c of least ``|f_c| / ||w_c||``, and repeats until the class
     changes. The score is minus the length of the sum of the steps. For a linear model
-    this is the exact distance, |w x + b| / ||w||.
+    this is the exact distance, ``|w x + b| / ||w||``.
 
     Parameters
     ----------

@@ -1,0 +1,40 @@
+"""Formulas as MathML, which browsers draw themselves: no script, no font, no network.
+
+docutils has the converter; this registers it as a renderer of Sphinx.
+"""
+
+from __future__ import annotations
+
+from docutils import nodes
+from docutils.utils.math import MathError
+from docutils.utils.math.latex2mathml import tex2mathml
+from sphinx.util import logging
+
+_LOGGER = logging.getLogger(__name__)
+
+
+def _converted(node, **options) -> str:
+    try:
+        return tex2mathml(node.astext(), **options)
+    except MathError as exc:
+        _LOGGER.warning("no MathML for %s: %s", node.astext(), exc, location=node)
+        return ""
+
+
+def _visit_inline(self, node) -> None:
+    self.body.append(_converted(node))
+    raise nodes.SkipNode
+
+
+def _visit_block(self, node) -> None:
+    ids = "".join(f'<span id="{name}"></span>' for name in node.get("ids", []))
+    formula = _converted(node, as_block=True)
+    number = f'<span class="eqno">({node["number"]})</span>' if node["number"] else ""
+    self.body.append(f'<div class="math">{ids}{number}{formula}</div>\n')
+    raise nodes.SkipNode
+
+
+def setup(app) -> dict:
+    """Register the renderer; called by Sphinx."""
+    app.add_html_math_renderer("mathml", (_visit_inline, None), (_visit_block, None))
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -126,7 +126,14 @@ def as_query_strategy(query=None, estimator=None, *, random_state=None) -> Small
 
 
 class SmallTextStrategy(ForeignModelStrategy):
-    """A query strategy of small-text as a candidate; made by :func:`from_small_text`."""
+    """A query strategy of small-text as a candidate; made by :func:`from_small_text`.
+
+    Parameters
+    ----------
+    strategy, features
+        See :func:`from_small_text`.
+
+    """
 
     def _ask(self, strategy, signals, order, n_instances, seed):
         model = ForeignModel(signals, self.features, order)

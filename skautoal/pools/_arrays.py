@@ -100,6 +100,7 @@ class TransformedPool(Pool):
 
     @property
     def n_samples(self) -> int | None:
+        """Number of samples, or None if it is not known yet."""
         return self.pool.n_samples
 
     def chunks(self, n_rows) -> Iterator[Chunk]:
@@ -120,7 +121,18 @@ def _pick(chunk: Chunk, rows: np.ndarray) -> Chunk:
 
 
 def is_sliceable(X) -> bool:
-    """Whether this is an array that is neither NumPy's nor torch's, read by slices."""
+    """Whether this is an array that is neither NumPy's nor torch's, read by slices.
+
+    Parameters
+    ----------
+    X : object
+        Anything.
+
+    Returns
+    -------
+    yes : bool
+
+    """
     return (
         all(hasattr(X, name) for name in ("shape", "dtype", "__getitem__"))
         and not hasattr(X, "index")  # frames and series

@@ -52,7 +52,16 @@ class Pool(ABC):
 
 
 class SubPool(Pool):
-    """Some rows of a pool, in an order of their own; nothing is read before it is needed."""
+    """Some rows of a pool, in an order of their own; nothing is read before it is needed.
+
+    Parameters
+    ----------
+    pool : Pool
+        The whole.
+    indices : ndarray of int or bool
+        Which rows of it.
+
+    """
 
     def __init__(self, pool: Pool, indices: np.ndarray):
         self.pool = pool

@@ -12,7 +12,18 @@ from ._checks import ChunkCheck
 
 
 def is_dask_array(X) -> bool:
-    """Whether this is a dask array; dask itself is not imported for it."""
+    """Whether this is a dask array; dask itself is not imported for it.
+
+    Parameters
+    ----------
+    X : object
+        Anything.
+
+    Returns
+    -------
+    yes : bool
+
+    """
     return hasattr(X, "__dask_graph__") and hasattr(X, "blocks") and hasattr(X, "dtype")
 
 
@@ -81,6 +92,11 @@ class DaskPool(Pool):
         n_rows : int
             Blocks are cut to multiples of so many rows: what is computed of them in chunks
             of that size rounds as it does when one machine reads all.
+
+        Yields
+        ------
+        result : object
+            What the function returns, block by block.
 
         """
         import dask

@@ -18,6 +18,15 @@ _UNITS |= {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 def check_memory(max_memory) -> int | None:
     """Bytes that ``max_memory`` stands for; None for no limit.
 
+    Parameters
+    ----------
+    max_memory : int, str or None
+        Bytes, or a number with a unit.
+
+    Returns
+    -------
+    n_bytes : int or None
+
     Examples
     --------
     >>> from skautoal.pools import check_memory

@@ -85,7 +85,18 @@ class StreamPool(Pool):
 
 
 def is_stream(X) -> bool:
-    """Whether samples come in chunks: an iterator, or a function that returns one."""
+    """Whether samples come in chunks: an iterator, or a function that returns one.
+
+    Parameters
+    ----------
+    X : object
+        Anything.
+
+    Returns
+    -------
+    yes : bool
+
+    """
     return isinstance(X, Iterator) or (
         callable(X) and not any(hasattr(X, name) for name in ("shape", "__len__", "__array__"))
     )

@@ -114,6 +114,19 @@ def vote_weights(utilities: Tensor, order: Tensor | None = None) -> Tensor:
     Candidates whose utilities have Kendall's tau above 0.95 (on the first 2,000 rows
     along ``order``, a random permutation) form groups; each group weighs the same, and
     its members divide the weight.
+
+    Parameters
+    ----------
+    utilities : Tensor of shape (n, K)
+        The candidates' utilities.
+    order : Tensor of shape (n,), optional
+        Permutation of the rows; as they come by default.
+
+    Returns
+    -------
+    weights : Tensor of shape (K,)
+        They sum to 1.
+
     """
     n, K = utilities.shape
     rows = slice(_AGREE_ROWS) if order is None else order[:_AGREE_ROWS]

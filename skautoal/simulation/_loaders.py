@@ -19,7 +19,13 @@ _KEYS = ("X_train", "y_train", "X_test", "y_test")
 
 
 def load_digits_task() -> Task:
-    """scikit-learn's digits, 8 x 8 pixels: a pool of 1,347 and 450 to test on."""
+    """scikit-learn's digits, 8 x 8 pixels: a pool of 1,347 and 450 to test on.
+
+    Returns
+    -------
+    task : Task
+
+    """
     data = load_digits()
     images = data.images[:, None]
     X_train, X_test, y_train, y_test = train_test_split(

@@ -20,6 +20,10 @@ _SAMPLER_METHODS = ("fit", "query", "teach", "predict_proba", "set_params")
 def list_methods() -> list[str]:
     """Names that :func:`simulate`, :func:`compare` and the command line know.
 
+    Returns
+    -------
+    names : list of str
+
     Examples
     --------
     >>> from skautoal.simulation import list_methods

@@ -69,6 +69,15 @@ class ShuffledBatches:
 def input_kind(shape: tuple[int, ...]) -> str:
     """Kind of input that samples of a shape are: images, embeddings or tabular.
 
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of the array, samples first.
+
+    Returns
+    -------
+    kind : {"images", "embeddings", "tabular"}
+
     Examples
     --------
     >>> from skautoal.simulation import input_kind

@@ -13,7 +13,7 @@ export MPLBACKEND := Agg
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: demo test lint bench docs clean help
+.PHONY: demo test lint bench docs dist clean help
 
 demo: $(STAMP)  ## AutoAL on the digits: a table here, plots in demo/
 	$(BIN)/python examples/digits.py --output demo
@@ -32,6 +32,13 @@ docs: $(DOCS_STAMP)  ## the documentation site, its links checked: docs/_build/h
 	rm -rf docs/_build/html
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 	$(BIN)/python docs/check_site.py docs/_build/html
+
+dist: $(STAMP)  ## sdist and wheel in dist/, checked, tried in an empty environment
+	rm -rf build dist
+	$(PIP) install -c constraints.txt build twine
+	$(BIN)/python -m build
+	$(BIN)/python -m twine check --strict dist/*
+	$(BIN)/python tools/check_wheel.py dist/*.whl
 
 clean:  ## remove what the other targets wrote (keeps .venv: delete it by hand)
 	rm -rf demo build dist .pytest_cache .ruff_cache .hypothesis *.egg-info

@@ -64,6 +64,7 @@ def test_bars_of_an_explanation_are_the_contributions(sampler, pool):
     assert any(text.startswith(f"0: {explanation.predictions[5]} (") for text in texts)
     assert r"\$m\$" in texts
     assert ax.yaxis_inverted()
+    assert ax.get_xlim()[1] > 1.3 * explanation.scores.max()  # the texts have room
 
 
 def test_weights_are_those_of_the_last_query(sampler):

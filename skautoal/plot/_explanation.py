@@ -69,7 +69,9 @@ def explanation(explanation: Explanation, *, ax=None):
             fontsize=8,
         )
     ax.invert_yaxis()
-    ax.margins(x=0.3)  # room for the text at the ends of the bars
+    ends = [0.0, *left]
+    span = max(ends) - min(ends) or 1.0
+    ax.set_xlim(min(ends) - 0.05 * span * (min(ends) < 0), max(ends) + 0.35 * span)  # for the text
     ax.axvline(0, color="0.3", linewidth=0.8)
     ax.set(xlabel="utility times weight", ylabel="sample: prediction (probability)")
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, fontsize=8, frameon=False)

@@ -60,7 +60,7 @@ def strategy_weights(sampler, *, ax=None):
     ax.set_yticks(range(len(names)), [plain_text(name) for name in names])
     ax.invert_yaxis()
     ax.set(xlabel="mean weight", xlim=(0, None))
-    ax.legend(fontsize=8)
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=4, fontsize=8, frameon=False)
     return ax
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ._distances import row_blocks, squared_distances
+from ._distances import row_blocks
 
-_STORED_BELOW = 5_000
+_STORED_BELOW = 10_000
+_ROWS = 255  # of the graph at a time: their sums fit a byte
 
 
 def greedy_ball_cover(X: Tensor, covered: Tensor, radius: float, k: int) -> Tensor:
@@ -33,8 +34,8 @@ def greedy_ball_cover(X: Tensor, covered: Tensor, radius: float, k: int) -> Tens
     -----
     A point's count of uncovered neighbours is lowered when they get covered, which
     happens to each of them once: all steps together take O(n^2 d) time, however dense the
-    graph of who covers whom is. Up to 5,000 points it is kept, a byte an edge; above, its
-    rows are computed again, in O(n) memory beyond a block.
+    graph of who covers whom is. Up to 10,000 points it is kept, a byte for each pair; above,
+    its rows are computed again, in O(n) memory beyond a block.
     """
     covered = covered.clone()
     graph = _Graph(X, radius)
@@ -44,7 +45,7 @@ def greedy_ball_cover(X: Tensor, covered: Tensor, radius: float, k: int) -> Tens
         pick = counts.argmax()
         picks[step] = pick
         counts[pick] = -len(X) - 1  # below what is left of any other
-        inside = graph.row(pick)
+        inside = graph.rows(pick[None])[0]
         newly = inside & ~covered
         covered |= inside
         counts -= graph.count(newly)
@@ -55,29 +56,34 @@ class _Graph:
     """Who is nearer than a radius to whom."""
 
     def __init__(self, X: Tensor, radius: float):
-        self.X, self.square = X, radius**2
+        self.X, self.lengths = X, X.square().sum(1)
+        # An open ball of radius 0 is empty, whatever rounding says about its centre.
+        self.square = radius**2 if radius > 0 else -torch.inf
         self.stored = None
-        if len(X) <= _STORED_BELOW:
-            self.stored = torch.empty(len(X), len(X), dtype=torch.bool, device=X.device)
-            for rows in row_blocks(len(X), len(X)):
-                self.stored[rows] = squared_distances(X[rows], X) < self.square
+        n = len(X)
+        if n <= _STORED_BELOW:
+            self.stored = torch.empty(n, n, dtype=torch.bool, device=X.device)
+            for rows in row_blocks(n, n):
+                # The matrix is symmetric: half of it is computed, the other half copied.
+                self._inside(rows, slice(rows.start, n), out=self.stored[rows, rows.start :])
+                self.stored[rows.stop :, rows] = self.stored[rows, rows.stop :].T
 
-    def row(self, i: Tensor) -> Tensor:
-        """Neighbours of one point, (n,) bool."""
-        if self.stored is not None:
-            return self.stored[i]
-        return squared_distances(self.X[i][None], self.X)[0] < self.square
+    def _inside(self, rows: slice | Tensor, columns: slice, out: Tensor | None = None) -> Tensor:
+        """Whether ``columns`` are in the balls around ``rows``, (m, columns) bool."""
+        X = self.X[columns]
+        distances = torch.addmm(self.lengths[columns], self.X[rows], X.T, alpha=-2)
+        return torch.lt(distances, self.square - self.lengths[rows][:, None], out=out)
+
+    def rows(self, rows: Tensor) -> Tensor:
+        """Neighbours of some points, (m, n) bool."""
+        return self._inside(rows, slice(None)) if self.stored is None else self.stored[rows]
 
     def count(self, among: Tensor) -> Tensor:
         """Number of neighbours of each point in a set (n,) bool, (n,) int32."""
-        if self.stored is not None:
-            return self.stored[among].sum(0, dtype=torch.int32)
         counts = torch.zeros(len(self.X), dtype=torch.int32, device=self.X.device)
-        targets = self.X[among]
-        if len(targets):
-            for rows in row_blocks(len(self.X), len(targets)):
-                inside = squared_distances(self.X[rows], targets) < self.square
-                counts[rows] = inside.sum(1, dtype=torch.int32)
+        for rows in among.nonzero()[:, 0].split(_ROWS):
+            # Bytes add up many times faster than what a sum of bools is by default.
+            counts += self.rows(rows).view(torch.uint8).sum(0, dtype=torch.uint8)
         return counts
 
 
@@ -105,12 +111,19 @@ def pure_radius(X: Tensor, labels: Tensor, purity: float, rows: Tensor) -> float
     A ball is pure up to the distance to the nearest point of another label: the radius is
     a quantile of these distances, and needs no search.
     """
-    nearest = X.new_empty(len(rows))
-    for block in row_blocks(len(rows), len(X)):
-        at = rows[block]
-        squares = squared_distances(X[at], X)
-        squares[labels[at][:, None] == labels] = torch.inf
-        nearest[block] = squares.min(dim=1).values
+    by_label = labels.argsort(stable=True)
+    X_sorted, sizes = X[by_label], torch.bincount(labels)
+    lengths, ends = X_sorted.square().sum(1), sizes.cumsum(0).tolist()
+    nearest = X.new_full((len(rows),), torch.inf)
+    for label, (end, size) in enumerate(zip(ends, sizes.tolist(), strict=True)):
+        mine = (labels[rows] == label).nonzero()[:, 0]
+        for others in (slice(0, end - size), slice(end, None)):
+            targets, offset = X_sorted[others], lengths[others]
+            for block in row_blocks(len(mine), len(targets)) if len(targets) else ():
+                at = mine[block]
+                squares = torch.addmm(offset, X[rows[at]], targets.T, alpha=-2).amin(dim=1)
+                nearest[at] = torch.minimum(nearest[at], squares)
+    nearest += X[rows].square().sum(1)
     # The 1e-9 is for shares that are whole numbers but for rounding.
     n_impure = min(int((1 - purity) * len(rows) + 1e-9), len(rows) - 1)
-    return float(nearest.sort().values[n_impure].sqrt())
+    return float(nearest.sort().values[n_impure].clamp_min(0).sqrt())

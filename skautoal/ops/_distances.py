@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-_BLOCK_ELEMENTS = 2**24  # elements of one block of a distance matrix (64 MB in float32)
+_BLOCK_ELEMENTS = 2**23  # elements of one block of a distance matrix, at most
+_CACHED_ELEMENTS = 2**21  # as many stay in the cache, and the allocator keeps their memory
+_EFFICIENT_ROWS = 256  # of fewer rows a product spends its time on preparing the columns
 
 
 def squared_distances(A: Tensor, B: Tensor) -> Tensor:
@@ -19,7 +21,8 @@ def squared_distances(A: Tensor, B: Tensor) -> Tensor:
 
 def row_blocks(n: int, m: int) -> Iterator[slice]:
     """Slices of n rows such that a block against m columns stays small."""
-    step = max(1, _BLOCK_ELEMENTS // max(1, m))
+    m = max(1, m)
+    step = min(max(_CACHED_ELEMENTS // m, _EFFICIENT_ROWS), max(1, _BLOCK_ELEMENTS // m))
     for start in range(0, n, step):
         yield slice(start, min(start + step, n))
 
@@ -50,10 +53,10 @@ class ShiftedPoints:
     def __len__(self) -> int:
         return len(self.X)
 
-    def to_row(self, i: int | Tensor) -> Tensor:
-        """Squared distances to row ``i``, (n,), in O(n d)."""
-        cross = torch.addmv(self.scale, self.X, self.X[i], alpha=-2)
-        return cross.add_(self.scale[i]).clamp_min_(0)
+    def to_rows(self, rows: Tensor) -> Tensor:
+        """Squared distances of ``rows`` (m,) to all, (m, n), in O(m n d)."""
+        cross = torch.addmm(self.scale, self.X[rows], self.X.T, alpha=-2)
+        return cross.add_(self.scale[rows][:, None]).clamp_min_(0)
 
     def to_nearest(self, others: Tensor) -> Tensor:
         """Squared distances to the nearest of other points (m, d), (n,)."""
@@ -89,19 +92,21 @@ class GaussianKernel:
     """
 
     def __init__(self, A: Tensor, B: Tensor, width: float):
+        self.symmetric = A is B
         # The exponent is a product of scaled points plus a number for each row and column.
         self.left, self.right = A * (2 / width**2), B.T
         self.of_row = A.square().sum(1).div_(-(width**2))
         self.of_column = B.square().sum(1).div_(-(width**2))
 
     def __getitem__(self, rows: Tensor | slice) -> Tensor:
-        """Kernel of some rows with all of B, (r, m), or of a single one, (m,); a new tensor."""
-        left = self.left[rows]
-        single = left.ndim == 1
-        left = left[None] if single else left
-        exponent = torch.addmm(self.of_column, left, self.right)
-        exponent.add_(self.of_row[rows].reshape(-1, 1)).clamp_max_(0).exp_()
-        return exponent[0] if single else exponent
+        """Kernel of some rows with all of B, (r, m); a new tensor."""
+        return self.block(rows, slice(None))
+
+    def block(self, rows: Tensor | slice, columns: slice) -> Tensor:
+        """Kernel of some rows with some rows of B, (r, c); a new tensor."""
+        right, of_column = self.right[:, columns], self.of_column[columns]
+        exponent = torch.addmm(of_column, self.left[rows], right)
+        return exponent.add_(self.of_row[rows][:, None]).clamp_max_(0).exp_()
 
 
 def nearest_kernel(A: Tensor, B: Tensor, width: float) -> Tensor:

@@ -10,6 +10,8 @@ from torch import Tensor
 from ._distances import GaussianKernel, ShiftedPoints
 
 _GAIN_BLOCK = 2**20  # kernel elements whose gains are evaluated together: fits the cache
+_MAX_AHEAD = 16  # rows whose distances are computed before it is sure that they are picked
+_REMEMBERED = 2**22  # kernel elements that are kept: the same few rows are asked for often
 _STALE_BLOCK = 32  # stale gains evaluated anew at a time
 
 
@@ -31,24 +33,41 @@ def farthest_first(H: Tensor, k: int, order: Tensor, H_labeled: Tensor | None = 
     Returns
     -------
     picks : Tensor of shape (k,), dtype int64
-        In O(n d) time a pick and O(n) memory beyond H.
+        In O(n d) time a pick and O(n d) memory.
 
+    Notes
+    -----
+    The next picks are mostly among the rows that are farthest now: distances to several
+    of them are one product of matrices, which costs less than one with each. Every pick
+    is still the farthest row at its turn; the more guesses fail, the fewer are made.
     """
-    picks = torch.empty(k, dtype=torch.long, device=H.device)
     if k == 0:
-        return picks
-    points = ShiftedPoints(H[order])
+        return order[:0]
+    points = ShiftedPoints(H.index_select(0, order))
     if H_labeled is not None and len(H_labeled):
         nearest = points.to_nearest(H_labeled)
     else:
         nearest = torch.full_like(points.scale, torch.inf)
-    for step in range(k):
-        # A number, not a tensor: indexing by it is a view.
+    picks: list[int] = []
+    ready: dict[int, Tensor] = {}
+    size = hits = 1
+    for _ in range(k):
         pick = int(nearest.argmax())
-        picks[step] = pick
-        torch.minimum(nearest, points.to_row(pick), out=nearest)
+        if pick not in ready:
+            size = next_size(size, hits)
+            rows = nearest.topk(min(size, len(nearest))).indices
+            rows[0] = pick  # among equal ones topk may have missed it
+            ready, hits = dict(zip(rows.tolist(), points.to_rows(rows), strict=True)), 0
+        hits += 1
+        picks.append(pick)
+        torch.minimum(nearest, ready[pick], out=nearest)
         nearest[pick] = -1  # below any distance: never picked again
-    return order[picks]
+    return order[torch.as_tensor(picks, device=order.device)]
+
+
+def next_size(size: int, hits: int) -> int:
+    """Rows to prepare together, if of ``size`` rows ``hits`` were of use the last time."""
+    return min(2 * size, _MAX_AHEAD) if 2 * hits > size else max(size // 2, 1)
 
 
 def greedy_coverage(
@@ -57,6 +76,7 @@ def greedy_coverage(
     covered: Tensor,
     k: int,
     order: Tensor,
+    candidate_weights: Tensor | None = None,
 ) -> Tensor:
     """Greedily maximise the weighted coverage sum_j u_j max(covered_j, max_i kernel_ij).
 
@@ -72,6 +92,8 @@ def greedy_coverage(
         Number of picks, at most n.
     order : Tensor of shape (n,)
         Random permutation that breaks ties.
+    candidate_weights : Tensor of shape (n,), optional
+        Non-negative factors on what each candidate gains; ones by default.
 
     Returns
     -------
@@ -82,23 +104,29 @@ def greedy_coverage(
     The objective is submodular, so that :func:`lazy_greedy` gives the exact greedy answer.
     """
     covered = covered.clone()
+    if isinstance(kernel, GaussianKernel) and kernel.symmetric:
+        gains = _symmetric_gains(kernel, target_weights, covered)
+    else:
+        gains = _coverage_gains(kernel, torch.arange(len(order)), target_weights, covered)
+    if candidate_weights is not None:
+        gains *= candidate_weights
+    rows_of = _RememberedRows(kernel) if isinstance(kernel, GaussianKernel) else kernel
 
     def gains_of(rows: Tensor) -> Tensor:
-        return _coverage_gains(kernel, order[rows], target_weights, covered)
+        gains = _coverage_gains(rows_of, order[rows], target_weights, covered)
+        return gains if candidate_weights is None else gains * candidate_weights[order[rows]]
 
     def take(row: Tensor) -> None:
-        torch.maximum(covered, kernel[order[row]], out=covered)
+        torch.maximum(covered, rows_of[order[row][None]][0], out=covered)
 
-    n = len(order)
-    return order[lazy_greedy(gains_of, take, k, n, order.device, block=_STALE_BLOCK)]
+    return order[lazy_greedy(gains_of, take, k, gains[order], block=_STALE_BLOCK)]
 
 
 def lazy_greedy(
     gains_of: Callable[[Tensor], Tensor],
     take: Callable[[Tensor], None],
     k: int,
-    n: int,
-    device: torch.device,
+    gains: Tensor,
     block: int,
 ) -> Tensor:
     """Greedily maximise a submodular objective, evaluating few gains a step.
@@ -111,10 +139,8 @@ def lazy_greedy(
         Told each pick, a tensor of no dimensions.
     k : int
         Number of picks, at most n.
-    n : int
-        Rows 0..n-1 are the candidates; of equal gains the first wins.
-    device : torch.device
-        Where rows and gains are.
+    gains : Tensor of shape (n,)
+        What each row would add to nothing; of equal gains the first wins. It is changed.
     block : int
         Gains evaluated at a time.
 
@@ -129,8 +155,8 @@ def lazy_greedy(
     gain is at least every stale one: the answer is the exact greedy one (lazy evaluation,
     Minoux 1978).
     """
+    n, device = len(gains), gains.device
     picks = torch.empty(k, dtype=torch.long, device=device)
-    gains = gains_of(torch.arange(n, device=device))
     fresh = torch.ones(n, dtype=torch.bool, device=device)
     for step in range(k):
         while True:
@@ -152,6 +178,30 @@ def lazy_greedy(
     return picks
 
 
+class _RememberedRows:
+    """Rows of a kernel, the last ones of which are not computed again."""
+
+    def __init__(self, kernel: GaussianKernel):
+        self.kernel = kernel
+        n, m = len(kernel.left), len(kernel.of_column)
+        self.rows = kernel.left.new_empty(max(_STALE_BLOCK, _REMEMBERED // max(1, m)), m)
+        self.place = torch.full((n,), -1, dtype=torch.long, device=kernel.left.device)
+        self.used = 0
+
+    def __getitem__(self, rows: Tensor) -> Tensor:
+        """Kernel of at most ``_STALE_BLOCK`` rows with all targets; a new tensor."""
+        missing = rows[self.place[rows] < 0]
+        if self.used + len(missing) > len(self.rows):
+            self.place.fill_(-1)
+            self.used, missing = 0, rows
+        if len(missing):
+            places = slice(self.used, self.used + len(missing))
+            self.rows[places] = self.kernel[missing]
+            self.place[missing] = torch.arange(places.start, places.stop, device=rows.device)
+            self.used = places.stop
+        return self.rows[self.place[rows]]
+
+
 def _coverage_gains(kernel, rows: Tensor, weights: Tensor, covered: Tensor) -> Tensor:
     """Gain of each of ``rows``, in blocks that bound the temporary matrix."""
     out = weights.new_empty(len(rows))
@@ -160,3 +210,18 @@ def _coverage_gains(kernel, rows: Tensor, weights: Tensor, covered: Tensor) -> T
         part = kernel[rows[start : start + step]]  # a copy
         out[start : start + step] = part.sub_(covered).clamp_min_(0) @ weights
     return out
+
+
+def _symmetric_gains(kernel: GaussianKernel, weights: Tensor, covered: Tensor) -> Tensor:
+    """Gains of all rows where candidates and targets are the same, from half of the kernel."""
+    n = len(weights)
+    gains = torch.zeros_like(weights)
+    step = max(1, _GAIN_BLOCK // n)
+    for start in range(0, n, step):
+        stop = min(start + step, n)
+        part = kernel.block(slice(start, stop), slice(start, n))
+        # What lies right of the diagonal block also stands below it, transposed.
+        beyond = part[:, stop - start :] - covered[start:stop, None]
+        gains[stop:] += weights[start:stop] @ beyond.clamp_min_(0)
+        gains[start:stop] += part.sub_(covered[start:]).clamp_min_(0) @ weights[start:]
+    return gains

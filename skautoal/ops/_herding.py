@@ -67,7 +67,9 @@ def herding(
     covered = H.new_zeros(len(targets))
     if H_labeled is not None:
         covered = nearest_kernel(H[targets], normalize_rows(H_labeled.float()), width)
-    kernel: GaussianKernel | Tensor = GaussianKernel(H[candidates], H[targets], width)
+    A = H[candidates]
+    B = A if targets is candidates else H[targets]
+    kernel: GaussianKernel | Tensor = GaussianKernel(A, B, width)
     if len(candidates) * len(targets) <= _STORED_ELEMENTS:
         kernel = kernel[:]
     along = torch.arange(len(candidates), device=order.device)

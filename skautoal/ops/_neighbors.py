@@ -7,6 +7,9 @@ from torch import Tensor
 
 from ._distances import row_blocks, squared_distances
 
+_BATCHED_BELOW = 256  # members of a cluster that is looked at together with others
+_BATCH_ELEMENTS = 2**20  # distances within clusters that are computed together
+
 
 def nearest_neighbors(
     A: Tensor, B: Tensor, k: int, *, exclude_self: bool = False
@@ -63,3 +66,57 @@ def typicality(X: Tensor, k: int, max_references: int | None = None) -> Tensor:
         return X.new_ones(len(X))
     distances, _ = nearest_neighbors(X, references, k, exclude_self=True)
     return 1 / distances.mean(dim=1).clamp_min(torch.finfo(X.dtype).tiny)
+
+
+def typicality_within(
+    X: Tensor, labels: Tensor, wanted: Tensor, k: int, max_references: int
+) -> Tensor:
+    """:func:`typicality` of the members of some clusters, each within its own, (n,).
+
+    Parameters
+    ----------
+    X : Tensor of shape (n, d)
+        Points.
+    labels : Tensor of shape (n,), dtype int64
+        Cluster of each.
+    wanted : Tensor of shape (g,), dtype int64
+        Distinct clusters that have members; those of others get minus infinity.
+    k, max_references : int
+        As in :func:`typicality`.
+
+    """
+    out = X.new_full((len(X),), -torch.inf)
+    sizes = torch.bincount(labels)
+    starts = sizes.cumsum(0) - sizes
+    grouped = labels.argsort(stable=True)
+    wanted = wanted[sizes[wanted].argsort()]
+    while len(wanted):
+        size = int(sizes[wanted[-1]])
+        n_clusters = max(1, _BATCH_ELEMENTS // size**2) if size < _BATCHED_BELOW else 1
+        batch, wanted = wanted[-n_clusters:], wanted[:-n_clusters]
+        if len(batch) == 1:
+            members = grouped[starts[batch] : starts[batch] + size]
+            out[members] = typicality(X[members], k, max_references)
+            continue
+        # The smaller clusters of a batch are filled up with whatever comes behind them.
+        slots = torch.arange(size, device=X.device)
+        inside = slots < sizes[batch][:, None]
+        members = grouped[(starts[batch][:, None] + slots).clamp_max(len(X) - 1)]
+        out[members[inside]] = _typicality_of_batch(X[members], inside, k)[inside]
+    return out
+
+
+def _typicality_of_batch(X: Tensor, inside: Tensor, k: int) -> Tensor:
+    """Typicality of points (g, s, d) within their group, as far as they are ``inside`` (g, s)."""
+    k = min(k, X.shape[1] - 1)
+    if k < 1:
+        return X.new_ones(inside.shape)
+    lengths = X.square().sum(2)
+    squares = torch.baddbmm(lengths[:, None], X, X.mT, alpha=-2).add_(lengths[:, :, None])
+    squares.masked_fill_(~inside[:, None], torch.inf)
+    squares.diagonal(dim1=1, dim2=2).fill_(torch.inf)
+    distances = squares.topk(k, dim=2, largest=False, sorted=False).values.clamp_min_(0).sqrt_()
+    n_neighbors = (inside.sum(1, keepdim=True) - 1).clamp(1, k)
+    mean = distances.masked_fill_(distances == torch.inf, 0).sum(2) / n_neighbors
+    typical = 1 / mean.clamp_min(torch.finfo(X.dtype).tiny)
+    return typical.masked_fill_(inside.sum(1, keepdim=True) == 1, 1)

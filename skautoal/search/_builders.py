@@ -60,7 +60,8 @@ def build_batch(
         gumbel[order] = -(-uniform.clamp_min(1e-300).log()).log()
         return top_k(weights.double().log() + gumbel, n_instances, order)
     if builder == "kmeans++":
-        distances = FactorDistances(*signals.gradient_factors)
-        return kmeans_plusplus(distances, n_instances, order, rng, weights, first="weighted")
+        distances = FactorDistances(*(part[order] for part in signals.gradient_factors))
+        along = weights[order]
+        return order[kmeans_plusplus(distances, n_instances, rng, along, first="weighted")]
     H_labeled = None if signals.labeled is None else signals.labeled.embeddings
     return herding(signals.embeddings, weights, n_instances, order, H_labeled)

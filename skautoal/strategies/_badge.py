@@ -34,5 +34,6 @@ class BADGE(BatchStrategy):
     cost = "O(b n (C + d))"
 
     def _pick(self, signals, n_instances, rng):
-        distances = FactorDistances(*signals.gradient_factors)
-        return kmeans_plusplus(distances, n_instances, signals.order(rng), rng)
+        order = signals.order(rng)
+        factors = (part.index_select(0, order) for part in signals.gradient_factors)
+        return order[kmeans_plusplus(FactorDistances(*factors), n_instances, rng)]

@@ -74,8 +74,8 @@ class BatchBALD(BatchStrategy):
         check_integer("max_configurations", self.max_configurations, 1)
         order = signals.order(rng)
         joint = _JointLabels(signals.mc_probabilities, order, self.max_configurations, rng)
-        n, device = len(order), order.device
-        return order[lazy_greedy(joint.gains, joint.take, n_instances, n, device, _BLOCK)]
+        gains = joint.gains(torch.arange(len(order), device=order.device))
+        return order[lazy_greedy(joint.gains, joint.take, n_instances, gains, _BLOCK)]
 
 
 class _JointLabels:

@@ -76,3 +76,8 @@ def test_the_radius_can_be_read_off_some_rows():
     X = torch.tensor([[0.0], [1.0], [5.0], [5.5]])
     radius = pure_radius(X, torch.tensor([0, 0, 1, 1]), 1.0, torch.tensor([0, 3]))
     assert radius == pytest.approx(4.5)
+
+
+def test_open_balls_of_radius_zero_cover_nothing():
+    X = torch.full((6, 5), 0.3)  # rounding tells copies apart
+    assert greedy_ball_cover(X, torch.zeros(6, dtype=torch.bool), 0.0, 6).tolist() == list(range(6))

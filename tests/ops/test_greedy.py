@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from hypothesis.extra.numpy import arrays
 
 from skautoal._rng import isolated_rng
 from skautoal.ops import _greedy
+from skautoal.ops._distances import GaussianKernel
 from skautoal.ops._greedy import farthest_first, greedy_coverage
 
 # Whole numbers: float64 arithmetic is exact, so ties are ties.
@@ -99,6 +101,22 @@ def test_lazy_coverage_evaluates_few_gains(monkeypatch):
     kernel = torch.exp(-torch.cdist(X, X).square() / 0.1)
     greedy_coverage(kernel, torch.ones(2000), torch.zeros(2000), 40, torch.arange(2000))
     assert sum(evaluated) < 2000 * 40 / 4
+
+
+@pytest.mark.parametrize("same", [True, False])
+@pytest.mark.parametrize("remembered", [0, 60 * 40])
+def test_rows_of_a_kernel_made_when_needed_change_nothing(same, remembered, monkeypatch):
+    monkeypatch.setattr(_greedy, "_GAIN_BLOCK", 7 * 60)
+    monkeypatch.setattr(_greedy, "_REMEMBERED", remembered)
+    with isolated_rng(0):
+        A, weights, own = torch.randn(60, 2).double(), torch.rand(60).double(), torch.rand(60)
+        covered = torch.rand(60).double() / 2
+    kernel = GaussianKernel(A, A if same else A.clone(), 0.7)
+    order = torch.as_tensor(np.random.RandomState(0).permutation(60))
+    for candidate_weights in (None, own.double()):
+        rest = (weights, covered, 60, order, candidate_weights)
+        whole = torch.exp(-torch.cdist(A, A).square() / 0.7**2)
+        assert greedy_coverage(kernel, *rest).tolist() == greedy_coverage(whole, *rest).tolist()
 
 
 def test_coverage_leaves_its_inputs_alone():

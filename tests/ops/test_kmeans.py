@@ -5,15 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from sklearn.cluster import KMeans
 
 from skautoal.ops import _kmeans
 from skautoal.ops._kmeans import kmeans, nearest_to_centers
-
-
-@pytest.fixture(params=["full", "mini-batch"])
-def algorithm(request, monkeypatch):
-    if request.param == "mini-batch":
-        monkeypatch.setattr(_kmeans, "_MINI_BATCH_ABOVE", 5)
 
 
 def blobs(sizes=(12, 20, 6), seed=0):
@@ -23,7 +18,7 @@ def blobs(sizes=(12, 20, 6), seed=0):
     return torch.as_tensor(X), torch.as_tensor(cluster)
 
 
-def test_clusters_hold_labels_centers_and_squared_offsets(algorithm):
+def test_clusters_hold_labels_centers_and_squared_offsets():
     X, cluster = blobs()
     found = kmeans(X, 3, torch.randperm(38, generator=torch.Generator()), np.random.RandomState(0))
     for c in range(3):
@@ -40,7 +35,7 @@ def test_the_dtype_is_kept(dtype):
     assert found.centers.dtype == found.offsets.dtype == dtype
 
 
-def test_rows_that_move_take_their_cluster_along(algorithm):
+def test_rows_that_move_take_their_cluster_along():
     X, _ = blobs(sizes=(9, 9, 9))
     X = X / 30  # they overlap: another seeding gives other clusters
     order = torch.as_tensor(np.random.RandomState(1).permutation(27))
@@ -51,7 +46,29 @@ def test_rows_that_move_take_their_cluster_along(algorithm):
     assert again.labels.tolist() == found.labels[moved].tolist()
 
 
-def test_weights_pull_the_centers(algorithm):
+@pytest.mark.parametrize(("n", "d", "k"), [(600, 2, 20), (900, 16, 40), (3_000, 8, 5)])
+def test_the_inertia_is_about_that_of_scikit_learn(n, d, k):
+    rng = np.random.RandomState(0)
+    X = 3 * rng.standard_normal((k, d))[rng.randint(k, size=n)] + rng.standard_normal((n, d))
+    X = torch.as_tensor(X + 1_000).float()  # far from the origin, where rounding is coarse
+    ours = [
+        float(kmeans(X, k, torch.as_tensor(order.permutation(n)), order).offsets.sum())
+        for order in map(np.random.RandomState, range(5))
+    ]
+    theirs = [KMeans(k, n_init=1, random_state=seed).fit(X.numpy()).inertia_ for seed in range(5)]
+    assert np.mean(ours) < 1.05 * np.mean(theirs)
+    assert min(ours) < 1.03 * min(theirs)
+
+
+def test_points_of_a_rare_kind_get_clusters_though_a_part_of_the_points_seeds(monkeypatch):
+    monkeypatch.setattr(_kmeans, "_SEED_ROWS", 4)
+    monkeypatch.setattr(_kmeans, "_SEED_ROWS_PER_CLUSTER", 2)
+    X = torch.tensor([[0.0]] * 40 + [[1.0], [2.0]])
+    found = kmeans(X, 3, torch.arange(42), np.random.RandomState(0))
+    assert sorted(found.centers[:, 0].tolist()) == pytest.approx([0, 1, 2], abs=1e-6)
+
+
+def test_weights_pull_the_centers():
     X = torch.tensor([[0.0], [1.0], [0.0], [1.0], [0.0], [1.0]])
     weights = torch.tensor([1.0, 3.0] * 3)
     found = kmeans(X, 1, torch.arange(6), np.random.RandomState(0), weights)

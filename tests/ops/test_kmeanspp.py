@@ -30,15 +30,14 @@ def points(*values):
 
 
 def draw(distances, k, seed=0, **kwargs):
-    rng = np.random.RandomState(seed)
-    order = torch.as_tensor(rng.permutation(len(distances)))
-    return kmeans_plusplus(distances, k, order, rng, **kwargs)
+    return kmeans_plusplus(distances, k, np.random.RandomState(seed), **kwargs)
 
 
 @pytest.mark.parametrize("row", range(5))
 def test_distances_of_factors_are_those_of_outer_products(factors, row):
     explicit = PointDistances(outer_products(*factors))
-    torch.testing.assert_close(FactorDistances(*factors).to_row(row), explicit.to_row(row))
+    rows = torch.tensor([row, 2])
+    torch.testing.assert_close(FactorDistances(*factors).to_rows(rows), explicit.to_rows(rows))
     torch.testing.assert_close(FactorDistances(*factors).norms, explicit.norms)
 
 
@@ -60,7 +59,7 @@ def pair_probabilities(D, weights):
 @pytest.mark.parametrize("weights", [None, [1.0, 2.0, 0.0, 3.0, 0.5]])
 def test_the_first_two_picks_have_the_exact_probabilities(factors, weights):
     distances = FactorDistances(*factors)
-    D = np.array([distances.to_row(i).numpy() for i in range(5)])
+    D = distances.to_rows(torch.arange(5)).numpy()
     w = np.ones(5) if weights is None else np.array(weights)
     expected = pair_probabilities(D, w)
     tensor = None if weights is None else torch.tensor(weights, dtype=torch.float64)
@@ -69,6 +68,31 @@ def test_the_first_two_picks_have_the_exact_probabilities(factors, weights):
     possible = expected > 1e-12
     assert counts[~possible].sum() == 0
     assert chisquare(counts[possible], N_DRAWS * expected[possible]).pvalue > 1e-3
+
+
+def test_several_draws_at_a_time_have_the_probabilities_of_one_after_the_other():
+    """The second and third pick are proposed together: some proposals must be rejected."""
+    values = np.array([0.0, 1.0, 1.5, 4.0, 4.5])
+    D = (values[:, None] - values) ** 2
+    expected = np.zeros((5, 5))  # the first is the largest, 4.5
+    for j in range(4):
+        left = np.minimum(D[4], D[j])
+        expected[j] = D[4, j] / D[4].sum() * left / left.sum()
+    picks = np.array([draw(points(*values), 3, seed).tolist() for seed in range(N_DRAWS)])
+    assert set(picks[:, 0]) == {4}
+    counts = np.bincount(5 * picks[:, 1] + picks[:, 2], minlength=25)
+    possible = expected.ravel() > 0
+    assert counts[~possible].sum() == 0
+    assert chisquare(counts[possible], N_DRAWS * expected.ravel()[possible]).pvalue > 1e-3
+
+
+def test_large_batches_spread_over_all_clusters():
+    with isolated_rng(0):
+        X = torch.randn(600, 3).double()
+    X += 1_000 * torch.arange(60).repeat(10)[:, None]
+    for seed in range(5):
+        picks = draw(PointDistances(X), 60, seed)
+        assert len(set((picks % 60).tolist())) == 60
 
 
 def test_the_first_of_badge_is_the_largest_and_the_second_by_distance():
@@ -93,7 +117,9 @@ def test_picks_are_distinct_and_different_points_come_first(values, data):
 @pytest.mark.parametrize("first", ["largest", "weighted"])
 def test_among_identical_points_every_one_is_equally_likely(first):
     distances = points(*[7.1] * 6)
-    picks = np.array([draw(distances, 2, seed, first=first).tolist() for seed in range(1200)])
+    orders = np.random.RandomState(0).random_sample((1200, 6)).argsort(axis=1)
+    picks = [order[draw(distances, 2, seed, first=first)] for seed, order in enumerate(orders)]
+    picks = np.array(picks)
     for column in picks.T:
         assert chisquare(np.bincount(column, minlength=6)).pvalue > 1e-3
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from skautoal.ops import _distances
-from skautoal.ops._neighbors import nearest_neighbors, typicality
+from skautoal.ops import _distances, _neighbors
+from skautoal.ops._neighbors import nearest_neighbors, typicality, typicality_within
 
 # Whole numbers: squared distances are exact, so equal distances are equal.
 point_pairs = st.tuples(st.integers(1, 12), st.integers(1, 12), st.integers(1, 3)).flatmap(
@@ -59,3 +59,19 @@ def test_blocks_change_nothing(blocks):
 def test_typicality_among_the_first_rows_only():
     X = torch.tensor([[0.0], [1.0], [3.0], [3.5]])
     assert typicality(X, 1, max_references=2).tolist() == pytest.approx([1, 1, 1 / 2, 1 / 2.5])
+
+
+@pytest.mark.parametrize(("batched_below", "elements"), [(0, 2**20), (256, 30), (6, 60)])
+@given(point_pairs, st.integers(1, 6), st.data())
+def test_typicality_within_clusters_is_that_of_each(batched_below, elements, pair, k, data):
+    X = torch.as_tensor(pair[0])
+    labels = torch.tensor([data.draw(st.integers(0, 3)) for _ in X])
+    wanted = torch.tensor(sorted(data.draw(st.sets(st.sampled_from(labels.tolist())))))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_neighbors, "_BATCHED_BELOW", batched_below)
+        patch.setattr(_neighbors, "_BATCH_ELEMENTS", elements)
+        found = typicality_within(X, labels, wanted.long(), k, max_references=100)
+    expected = torch.full((len(X),), -torch.inf, dtype=X.dtype)
+    for cluster in wanted.tolist():
+        expected[labels == cluster] = typicality(X[labels == cluster], k)
+    assert found.tolist() == pytest.approx(expected.tolist())

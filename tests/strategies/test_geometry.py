@@ -14,7 +14,7 @@ from scipy.special import logsumexp, softmax
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from skautoal.ops import _ball_cover, _distances, _herding
+from skautoal.ops import _ball_cover, _distances, _herding, _neighbors
 from skautoal.signals import Signals
 from skautoal.strategies import (
     MaxHerding,
@@ -242,7 +242,9 @@ def test_clusters_and_covers_hold_no_square_matrix(strategy, monkeypatch):
     monkeypatch.setattr(_distances, "_BLOCK_ELEMENTS", 5_000)
     monkeypatch.setattr(_typiclust, "_MAX_REFERENCES", 50)
     monkeypatch.setattr(_probcover, "_EXACT_BELOW", 300)
+    monkeypatch.setattr(_neighbors, "_BATCH_ELEMENTS", 5_000)
     monkeypatch.setattr(_ball_cover, "_STORED_BELOW", 200)
+    monkeypatch.setattr(_ball_cover, "_ROWS", 20)
     signals = random_signals(1_000, 5, 4, 3, 0)
     with largest_tensor() as largest:
         strategy.select(signals, 10, random_state=0)

@@ -2,13 +2,17 @@
 
 Every cell runs in a fresh process on the same inputs: embeddings and predictions are
 given, so that only the strategy is measured. Peak memory is that of the whole process,
-and beside it what the query adds to the inputs. Results are appended to a JSON-lines
-file as they come; a second call goes on where the first stopped. Seconds are the median
-of up to five queries in the process.
+and beside it what the query adds to the inputs. Seconds are the median of up to five
+queries in the process.
+
+Results are appended to a JSON-lines file as they come; a second call goes on where the
+first stopped, and tries again what a shorter time-out ended. What failed in a cell that is
+smaller in n, d, C and b alike is not tried in a larger one, but recorded as skipped.
 
     python benchmarks/strategies.py --out strategies.jsonl            # the bars
     python benchmarks/strategies.py --grid extreme growth --out ...   # largest cell, growth
     python benchmarks/strategies.py --grid full --timeout 600 --out ... # all 48 cells
+    python benchmarks/strategies.py --grid full --who ours --out ...  # without the peers
     python benchmarks/strategies.py --report --out strategies.jsonl   # tables only
 """
 
@@ -46,6 +50,8 @@ BARS = {
     ("max_herding", "scikit-activeml"): 20,
 }
 
+SKIPPED = "skipped: smaller cell failed"
+KEY = ("who", "name", *"ndCb")
 
 #: Queries are repeated, at most five times, until they have taken so many seconds.
 REPEAT_BELOW = 2.0
@@ -154,8 +160,44 @@ def measure(who: str, name: str, cell: tuple, timeout: float) -> dict:
     return {**key, **json.loads(done.stdout.splitlines()[-1])}
 
 
+def key_of(row: dict) -> tuple:
+    """What tells the results of one cell from all others."""
+    return tuple(row[part] for part in KEY)
+
+
+def known(rows: list[dict], timeout: float) -> dict[tuple, dict]:
+    """Results by cell, the last of each, less those that a shorter time-out ended."""
+    results = {key_of(row): row for row in rows}
+    given = {key: row.get("failure", "").split() for key, row in results.items()}
+    short = {key for key, words in given.items() if words[:1] == ["over"]}
+    short = {key for key in short if float(given[key][1]) < timeout}
+    for key in short:
+        del results[key]
+    # What was skipped because of those is open again.
+    return {
+        key: row
+        for key, row in results.items()
+        if row.get("failure") != SKIPPED or smaller_failed(key, results)
+    }
+
+
+def smaller_failed(key: tuple, results: dict[tuple, dict]) -> bool:
+    """Whether the same failed in another cell that is nowhere larger."""
+    return any(
+        other[:2] == key[:2]
+        and other != key
+        and all(x <= y for x, y in zip(other[2:], key[2:], strict=True))
+        and row.get("failure", SKIPPED) != SKIPPED
+        for other, row in results.items()
+    )
+
+
 def tables(rows: list[dict]) -> str:
     """Markdown tables: every cell, the bars, the growth with n."""
+    return "\n".join([*_cell_table(rows), "", *_bar_table(rows), "", *_growth_table(rows)])
+
+
+def _cell_table(rows: list[dict]) -> list[str]:
     lines = [
         "| strategy | library | n | d | C | b | seconds | peak MB | added MB |",
         "|---|---|---|---|---|---|---|---|---|",
@@ -170,31 +212,35 @@ def tables(rows: list[dict]) -> str:
             f"| {row['name']} | {row['who']} | {row['n']} | {row['d']} | {row['C']} |"
             f" {row['b']} | {result} |"
         )
-    lines += ["", "| bar | wanted | measured |", "|---|---|---|"]
-    timed = {
-        (r["name"], r["who"]): r
-        for r in rows
-        if (r["n"], r["d"], r["C"], r["b"]) == GRIDS["bars"][0]
-    }
+    return lines
+
+
+def _bar_table(rows: list[dict]) -> list[str]:
+    lines = ["| bar | wanted | measured |", "|---|---|---|"]
+    timed = {key_of(row): row["seconds"] for row in rows if "seconds" in row}
+    cell = GRIDS["bars"][0]
     for (name, peer), wanted in BARS.items():
-        ours, theirs = timed.get((name, "skautoal")), timed.get((name, peer))
-        if ours and theirs and "seconds" in ours and "seconds" in theirs:
-            ratio = theirs["seconds"] / ours["seconds"]
-            lines.append(f"| {name} over {peer} | {wanted}x | {ratio:.1f}x |")
-    lines += ["", "| strategy | seconds grow as n to the |", "|---|---|"]
-    for name in sorted({row["name"] for row in rows}):
-        points = [
-            (row["n"], row["seconds"])
-            for row in rows
-            if row["name"] == name
-            and row["who"] == "skautoal"
-            and "seconds" in row
-            and (row["d"], row["C"], row["b"]) == GRIDS["growth"][0][1:]
-        ]
-        if len(points) >= 3:
-            exponent = np.polyfit(*np.log(np.array(points)).T, 1)[0]
-            lines.append(f"| {name} | {exponent:.2f} |")
-    return "\n".join(lines)
+        ours, theirs = timed.get(("skautoal", name, *cell)), timed.get((peer, name, *cell))
+        if ours and theirs:
+            lines.append(f"| {name} over {peer} | {wanted}x | {theirs / ours:.1f}x |")
+    return lines
+
+
+def _growth_table(rows: list[dict]) -> list[str]:
+    """Exponents fitted to the seconds of three or more cells that differ in n alone."""
+    d, C, b = GRIDS["growth"][0][1:]
+    lines = [f"| strategy | library | seconds grow as n to the (d={d}, C={C}, b={b}) |"]
+    lines.append("|---|---|---|")
+    points: dict[tuple, list] = {}
+    for row in rows:
+        if "seconds" in row and (row["d"], row["C"], row["b"]) == (d, C, b):
+            point = (row["n"], max(row["seconds"], 1e-4))  # they are rounded to that
+            points.setdefault((row["name"], row["who"]), []).append(point)
+    for (name, who), values in sorted(points.items()):
+        if len(values) >= 3:
+            exponent = np.polyfit(*np.log(np.array(values)).T, 1)[0]
+            lines.append(f"| {name} | {who} | {exponent:.2f} |")
+    return lines
 
 
 def main() -> None:
@@ -202,8 +248,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--grid", nargs="+", choices=GRIDS, default=["bars"])
     parser.add_argument("--only", nargs="+", help="names of strategies")
+    parser.add_argument("--who", choices=("ours", "peers", "all"), default="all")
     parser.add_argument("--timeout", type=float, default=600)
-    parser.add_argument("--no-peers", action="store_true")
     parser.add_argument("--out", type=Path, default=Path("strategies.jsonl"))
     parser.add_argument("--report", action="store_true", help="print tables, run nothing")
     parser.add_argument("--cell", help=argparse.SUPPRESS)
@@ -212,31 +258,41 @@ def main() -> None:
         key = json.loads(options.cell)
         print(json.dumps(run_cell(**key)))
         return
-    from _peers import PEERS
-
-    from skautoal.strategies import STRATEGIES
-
     rows = []
     if options.out.exists():
         rows = [json.loads(line) for line in options.out.read_text().splitlines()]
-    done = {tuple(row[key] for key in ("who", "name", *"ndCb")) for row in rows}
-    names = options.only or list(STRATEGIES)
-    for grid in [] if options.report else options.grid:
-        for cell, name in itertools.product(GRIDS[grid], names):
-            peers = [] if options.no_peers or grid == "growth" else list(PEERS.get(name, {}))
-            for who in ("skautoal", *peers):
-                if (who, name, *cell) in done:
-                    continue
-                rows.append(measure(who, name, cell, options.timeout))
-                done.add((who, name, *cell))
-                with options.out.open("a") as file:
-                    file.write(json.dumps(rows[-1]) + "\n")
-                print(rows[-1], flush=True)
+    results = known(rows, 0 if options.report else options.timeout)
+    if not options.report:
+        run(options, results)
     threads = os.environ.get("OMP_NUM_THREADS", os.cpu_count())
     versions = ", ".join(f"{name} {version(name)}" for name in ("torch", "numpy", "scikit-learn"))
     print(f"\n{platform.machine()}, {threads} threads, Python {platform.python_version()},")
     print(f"{versions}; l = 10 C labelled samples, T = 10 passes, M = 5 members\n")
-    print(tables(rows))
+    print(tables(list(results.values())))
+
+
+def run(options: argparse.Namespace, results: dict[tuple, dict]) -> None:
+    """Measure the cells that ``results`` misses, into it and the file."""
+    from _peers import PEERS
+
+    from skautoal.strategies import STRATEGIES
+
+    ours = [] if options.who == "peers" else ["skautoal"]
+    for grid in options.grid:
+        for cell, name in itertools.product(GRIDS[grid], options.only or list(STRATEGIES)):
+            has_peers = options.who != "ours" and grid != "growth"
+            for who in (*ours, *(PEERS.get(name, {}) if has_peers else ())):
+                key = (who, name, *cell)
+                if key in results:
+                    continue
+                if smaller_failed(key, results):
+                    row = {**dict(zip(KEY, key, strict=True)), "failure": SKIPPED}
+                else:
+                    row = measure(who, name, cell, options.timeout)
+                results[key] = row
+                with options.out.open("a") as file:
+                    file.write(json.dumps(row) + "\n")
+                print(row, flush=True)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parents[1] / "examples"
-# The loops are run, and compared, in tests/interop.
-EXAMPLES = sorted(path for path in FOLDER.glob("*.py") if not path.name.startswith("loop_"))
+# The loops are run, and compared, in tests/interop; Label Studio's in tests/campaign.
+ELSEWHERE = ("loop_", "label_studio")
+EXAMPLES = sorted(path for path in FOLDER.glob("*.py") if not path.name.startswith(ELSEWHERE))
 SHORT = {"digits.py": ["--rounds", "1", "--seeds", "1", "--epochs", "2"]}
 GALLERY = [path for path in EXAMPLES if path.name.startswith("plot_")]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator
@@ -17,9 +19,15 @@ _MAX_CANDIDATES = 20_000
 _NEEDS = {"embeddings", "labeled"}
 
 
+@cache
+def cold_starts() -> list[str]:
+    """Names of the strategies that need nothing but features."""
+    return [key for key in STRATEGIES if set(get_strategy(key).needs) <= _NEEDS]
+
+
 def check_cold_start(name: object) -> str:
     """Name of a strategy that needs nothing but features."""
-    allowed = [key for key in STRATEGIES if set(get_strategy(key).needs) <= _NEEDS]
+    allowed = cold_starts()
     if name not in allowed:
         raise ValueError(f"'cold_start' must be one of {allowed}; got {name!r:.40}.")
     return name

@@ -10,6 +10,8 @@ import warnings
 from collections import Counter
 from dataclasses import asdict
 from functools import cache
+from itertools import pairwise
+from math import isfinite
 from pathlib import Path
 
 import joblib
@@ -24,9 +26,10 @@ import skautoal
 from .._files import write_whole
 from .._fingerprint import key_of
 from ..exceptions import SkautoalWarning
-from ._result import SECONDS, Round, SimulationResult
+from ._result import METRICS, SECONDS, Round, SimulationResult
 
 _FORMAT = "skautoal-run-1"
+_MAX_BYTES = 2**26  # JSON grows in memory; a run of a thousand rounds has less than 2^20
 
 
 class RunStore:
@@ -120,7 +123,9 @@ class _UnusableFile(Exception):
 def _read(path: Path) -> tuple[SimulationResult, dict[str, str]]:
     """A run and the software that computed it."""
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        if path.stat().st_size > _MAX_BYTES:
+            raise ValueError(f"more than {_MAX_BYTES} bytes")
+        record = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
     except (ValueError, OSError, RecursionError) as exc:
         raise _UnusableFile(f"is not readable JSON ({exc})") from exc
     if not isinstance(record, dict) or record.get("format") != _FORMAT:
@@ -129,15 +134,54 @@ def _read(path: Path) -> tuple[SimulationResult, dict[str, str]]:
         config = record["config"]
         names = {key: record[key] for key in ("method", "task", "regime", "seed", *SECONDS)}
         result = SimulationResult(**names, rounds=[Round(**row) for row in record["rounds"]])
+        _check_types(result)
         then = dict(record["software"])
-    except (KeyError, TypeError, ValueError) as exc:
-        raise _UnusableFile(f"is not a complete run of skautoal ({exc!r})") from exc
-    if key_of(config) != path.stem:
+        key = key_of(config)
+    except (KeyError, TypeError, ValueError, RecursionError) as exc:
+        raise _UnusableFile(f"is not a complete run of skautoal ({exc!r:.300})") from exc
+    if key != path.stem:
         raise _UnusableFile("was renamed or edited: its name is not that of its content")
     lengths = {len(result.rounds), *(len(getattr(result, column)) for column in SECONDS)}
     if len(lengths) != 1:
         raise _UnusableFile("is not a complete run of skautoal (columns differ in length)")
     return result, then
+
+
+def _refuse_constant(name: str):
+    raise ValueError(f"{name} is no result")
+
+
+def _check_types(result: SimulationResult) -> None:
+    """Refuse a run whose values are not what tables and plots take them for."""
+    names = (result.method, result.task, result.regime)
+    rows = [(asdict(row), row.strategy_weights or {}) for row in result.rounds]
+    seconds = [second for column in SECONDS for second in getattr(result, column)]
+    fine = (
+        all(isinstance(name, str) for name in names)
+        and (result.seed is None or _is_integer(result.seed))
+        and all(map(_is_number, seconds))
+        and all(_is_number(row[metric]) for row, _ in rows for metric in METRICS)
+        and all(_is_integer(row["n_labeled"]) for row, _ in rows)
+        and all(
+            isinstance(row[column], list) and all(map(_is_integer, row[column]))
+            for row, _ in rows
+            for column in ("picked", "class_histogram")
+        )
+        and all(isinstance(w, dict) and all(map(_is_number, w.values())) for _, w in rows)
+    )
+    if not fine:
+        raise TypeError("a value is not of its column's type")
+    sizes = [row["n_labeled"] for row, _ in rows]
+    if not sizes or any(b <= a for a, b in pairwise(sizes)):
+        raise ValueError("the number of labels does not grow")
+
+
+def _is_integer(value: object) -> bool:
+    return type(value) is int and 0 <= value < 2**63
+
+
+def _is_number(value: object) -> bool:
+    return _is_integer(value) or (type(value) is float and isfinite(value))
 
 
 @cache

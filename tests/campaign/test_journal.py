@@ -1,0 +1,413 @@
+"""What the files of a campaign survive: cuts, flips, full disks, second writers, kill -9."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import resource
+import shutil
+import signal
+import time
+from contextlib import contextmanager, suppress
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from skautoal import LabelingCampaign
+from skautoal.campaign import _journal
+from skautoal.campaign._files import read_campaign
+from skautoal.campaign._state import MAX_STEP
+from skautoal.exceptions import CampaignFileError, CampaignLockedError, SkautoalWarning
+from tests.campaign._tools import CheapSampler, make_pool, play
+
+X, Y = make_pool()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A finished campaign of a dozen steps."""
+    with LabelingCampaign(tmp_path / "c", CheapSampler(), X, random_state=0) as campaign:
+        play(campaign, Y)
+    return tmp_path / "c"
+
+
+def load(folder):
+    return LabelingCampaign.load(folder, CheapSampler(), X)
+
+
+def content(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "lock"}
+
+
+def answers(campaign):
+    state = campaign._state
+    return dict(state.labels), dict(state.pending), dict(state.refused)
+
+
+def test_a_step_is_one_line_and_earlier_ones_stay(tmp_path):
+    with LabelingCampaign(tmp_path / "c", CheapSampler(), X, random_state=0) as campaign:
+        contents = []
+        play(
+            campaign, Y, after=lambda: contents.append((tmp_path / "c/journal.jsonl").read_bytes())
+        )
+    assert all(b.startswith(a) for a, b in pairwise(contents))
+    lines = contents[-1].decode().splitlines()
+    assert [json.loads(line[65:])["kind"] for line in lines[1:4]] == ["ask", "tell", "ask"]
+    assert sorted(path.name for path in (tmp_path / "c").iterdir()) == [
+        "head.json",
+        "journal.jsonl",
+        "lock",
+    ]
+
+
+def test_a_journal_cut_anywhere_is_noticed(folder):
+    whole = (folder / "journal.jsonl").read_bytes()
+    for cut in [*range(0, len(whole), 97), len(whole) - 1]:
+        (folder / "journal.jsonl").write_bytes(whole[:cut])
+        before = content(folder)
+        with pytest.raises(CampaignFileError, match=r"cut off|were acknowledged"):
+            load(folder)
+        assert content(folder) == before
+    (folder / "journal.jsonl").write_bytes(whole)
+    load(folder).close()
+
+
+@pytest.mark.parametrize("name", ["journal.jsonl", "head.json"])
+def test_a_changed_byte_is_noticed(folder, name):
+    whole = (folder / name).read_bytes()
+    rng = np.random.RandomState(0)
+    for position in rng.choice(len(whole), min(60, len(whole)), replace=False):
+        changed = bytearray(whole)
+        changed[position] ^= 1 << rng.randint(8)
+        (folder / name).write_bytes(changed)
+        before = content(folder)
+        with pytest.raises(CampaignFileError):
+            load(folder)
+        assert content(folder) == before
+
+
+def test_lines_that_change_places_are_noticed(folder):
+    lines = (folder / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    lines[2], lines[3] = lines[3], lines[2]
+    (folder / "journal.jsonl").write_bytes(b"".join(lines))
+    with pytest.raises(CampaignFileError, match="line 3, is damaged: its checksum"):
+        load(folder)
+
+
+def test_a_step_that_was_cut_off_unacknowledged_is_left_out(folder):
+    """A kill in the middle of a write: the line is there in part, the head is as before."""
+    whole = (folder / "journal.jsonl").read_bytes()
+    with load(folder) as campaign:
+        before = answers(campaign)
+        head = (folder / "head.json").read_bytes()
+        campaign.tell([39], [1])
+    line = (folder / "journal.jsonl").read_bytes()[len(whole) :]
+    for part in (1, 60, 66, len(line) - 1):
+        for tail in (line[:part], line[:part] + b"\0" * 40, b"\0" * part + b"\n"):
+            (folder / "journal.jsonl").write_bytes(whole + tail)
+            (folder / "head.json").write_bytes(head)
+            with pytest.warns(SkautoalWarning, match="never acknowledged"):
+                campaign = load(folder)
+            with campaign:
+                assert answers(campaign) == before
+                campaign.tell([38], [2])
+            assert (folder / "journal.jsonl").read_bytes().startswith(whole)
+            with load(folder) as campaign:
+                assert campaign._state.labels[38] == 2
+                assert 39 not in campaign._state.labels
+    # Killed after the line was written, before the head was: the step is there.
+    (folder / "journal.jsonl").write_bytes(whole + line)
+    (folder / "head.json").write_bytes(head)
+    with load(folder) as campaign:
+        assert campaign._state.labels[39] == 1
+
+
+def test_without_a_head_only_the_end_is_uncertain(folder):
+    (folder / "head.json").unlink()
+    with pytest.warns(SkautoalWarning, match=r"head\.json is missing"):
+        load(folder).close()
+    lines = (folder / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    (folder / "journal.jsonl").write_bytes(b"".join(lines[:-1]) + lines[-1][:-2] + b"!\n")
+    with pytest.raises(CampaignFileError, match="checksum"):
+        load(folder)
+    (folder / "journal.jsonl").write_bytes(b"".join(lines[:-1]))
+    with pytest.warns(SkautoalWarning, match=r"head\.json is missing"):
+        campaign = load(folder)
+    campaign.tell([0], [0])
+    campaign.close()
+    load(folder).close()
+
+
+def test_files_of_two_campaigns_do_not_mix(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "d")
+    with load(folder) as a:
+        a.tell([39], [1])
+    with load(tmp_path / "d") as b:
+        b.tell([39], [2])
+    shutil.copy(folder / "head.json", tmp_path / "d")
+    with pytest.raises(CampaignFileError, match=r"not the file that head\.json was written for"):
+        load(tmp_path / "d")
+
+
+def test_nothing_there(tmp_path):
+    with pytest.raises(FileNotFoundError, match="There is no campaign"):
+        load(tmp_path)
+    with pytest.raises(FileNotFoundError, match="There is no campaign"):
+        load(tmp_path / "none")
+    assert list(tmp_path.iterdir()) == []
+    os.mkfifo(tmp_path / "journal.jsonl")  # reading it would wait forever
+    with pytest.raises(FileNotFoundError, match="There is no campaign"):
+        load(tmp_path)
+
+
+def test_a_campaign_is_not_overwritten(folder):
+    before = content(folder)
+    for name in ("head.json", "journal.jsonl"):
+        with pytest.raises(FileExistsError, match="holds a campaign already"):
+            LabelingCampaign(folder, CheapSampler(), X)
+        assert content(folder) == before
+        (folder / name).unlink()
+        del before[name]
+    LabelingCampaign(folder, CheapSampler(), X, random_state=0).close()
+
+
+def test_a_file_in_the_way(tmp_path):
+    (tmp_path / "c").write_text("mine")
+    with pytest.raises(FileExistsError):
+        LabelingCampaign(tmp_path / "c", CheapSampler(), X)
+    assert (tmp_path / "c").read_text() == "mine"
+
+
+class Fault:
+    """Makes the n-th call of what writes fail, as a full disk does, and counts the calls."""
+
+    def __init__(self, monkeypatch, error):
+        self.error, self.left, self.calls = error, None, 0
+        monkeypatch.setattr(_journal, "_write_all", self._wrap(_journal._write_all, partly=True))
+        monkeypatch.setattr(_journal.os, "fsync", self._wrap(os.fsync))
+        monkeypatch.setattr(_journal.os, "replace", self._wrap(os.replace))
+
+    def _wrap(self, function, partly=False):
+        def call(*arguments):
+            self.calls += 1
+            if self.left is not None:
+                self.left -= 1
+                if self.left == -1:
+                    if partly:
+                        arguments[0].write(arguments[1][: len(arguments[1]) // 2])
+                    raise self.error
+            return function(*arguments)
+
+        return call
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()]
+)
+def test_a_write_that_fails_anywhere_changes_nothing(folder, monkeypatch, error):
+    fault = Fault(monkeypatch, error)
+    with load(folder) as campaign:
+        fault.calls = 0
+        campaign.tell([39], [1])
+        n_calls = fault.calls
+        before, on_disk = answers(campaign), content(folder)
+        for number in range(n_calls):
+            fault.left = number
+            with pytest.raises(type(error)) as caught:
+                campaign.tell([38], [0])
+            if isinstance(error, OSError):
+                assert "the step was not saved" in str(caught.value)
+                assert caught.value.errno == errno.ENOSPC
+                assert caught.value.filename.endswith("journal.jsonl")
+            fault.left = None
+            assert answers(campaign) == before
+            assert content(folder) == on_disk
+            # Another process would find the same, and the next step works.
+            state = read_campaign(folder).state
+            assert (state.labels, state.pending, state.refused) == before
+        campaign.tell([38], [0])
+    assert n_calls == 4
+    with load(folder) as campaign:
+        assert campaign._state.labels[38] == 0
+
+
+def test_an_interrupt_after_the_step_was_final(folder, monkeypatch):
+    with load(folder) as campaign:
+        original = _journal._write_head
+
+        def interrupted(*arguments):
+            original(*arguments)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(_journal, "_write_head", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            campaign.tell([39], [1])
+        monkeypatch.setattr(_journal, "_write_head", original)
+        with pytest.raises(CampaignFileError, match="Nothing is lost; load the campaign again"):
+            campaign.tell([38], [1])
+    with load(folder) as campaign:
+        assert campaign._state.labels[39] == 1
+
+
+def test_a_disk_that_fails_for_good(folder, monkeypatch):
+    with load(folder) as campaign:
+
+        def broken(*arguments):
+            raise OSError(errno.EIO, "Input/output error")
+
+        monkeypatch.setattr(_journal.os, "fsync", broken)
+        monkeypatch.setattr(_journal, "_read_head", broken)
+        with pytest.raises(OSError, match="the step was not saved"):
+            campaign.tell([39], [1])
+        monkeypatch.undo()
+        with pytest.raises(CampaignFileError, match="Load the campaign again"):
+            campaign.tell([39], [1])
+
+
+def test_a_full_disk_when_a_campaign_starts(tmp_path, monkeypatch):
+    fault = Fault(monkeypatch, OSError(errno.ENOSPC, "No space left on device"))
+    fault.left = 0
+    with pytest.raises(OSError, match="No space left"):
+        LabelingCampaign(tmp_path / "c", CheapSampler(), X)
+    fault.left = None
+    LabelingCampaign(tmp_path / "c", CheapSampler(), X, random_state=0).close()
+
+
+def test_a_real_limit_on_file_size(folder):
+    """The system refuses the write itself, in the middle of a line."""
+    size = (folder / "journal.jsonl").stat().st_size
+    before = content(folder)
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with load(folder) as campaign:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100, hard))
+        try:
+            with pytest.raises(OSError, match="the step was not saved") as caught:
+                campaign.tell(np.arange(20, 39), np.zeros(19, dtype=int))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+        assert caught.value.errno == errno.EFBIG
+        assert content(folder) == before
+        campaign.tell([39], [1])
+
+
+def test_a_journal_changed_from_outside_is_not_written_to(folder):
+    with load(folder) as campaign:
+        with open(folder / "journal.jsonl", "ab") as file:
+            file.write(b"mine\n")
+        before = content(folder)
+        with pytest.raises(CampaignFileError, match="changed by something else"):
+            campaign.tell([39], [1])
+        assert content(folder) == before
+
+
+def test_a_second_writer_is_told_who_is_first(folder):
+    with load(folder) as campaign:
+        for second in (lambda: load(folder), lambda: LabelingCampaign(folder, CheapSampler(), X)):
+            with pytest.raises(CampaignLockedError, match=f"open in process {os.getpid()} on host"):
+                second()
+        campaign.tell([39], [1])
+    load(folder).close()
+
+
+@contextmanager
+def child(work):
+    """A process that does ``work(say)``, and the lines it says; killed -9 at the end."""
+    out, into = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        with suppress(BaseException):  # it must never come back to pytest
+            os.close(out)
+            work(lambda *words: os.write(into, (" ".join(map(str, words)) + "\n").encode()))
+        os._exit(1)
+    os.close(into)
+    with os.fdopen(out) as lines:
+        yield pid, lines
+        os.kill(pid, signal.SIGKILL)
+        _, status = os.waitpid(pid, 0)
+        assert os.WTERMSIG(status) == signal.SIGKILL
+
+
+forking = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+
+
+@forking
+def test_the_lock_ends_with_its_process(folder):
+    def work(say):
+        with load(folder):
+            say("open")
+            signal.pause()
+
+    with child(work) as (pid, lines):
+        assert lines.readline() == "open\n"
+        with pytest.raises(CampaignLockedError, match=f"open in process {pid} "):
+            load(folder)
+    load(folder).close()
+
+
+@forking
+def test_a_forked_copy_cannot_write(folder):
+    with load(folder) as campaign:
+
+        def work(say):
+            try:
+                campaign.tell([39], [1])
+            except CampaignLockedError as exc:
+                say(exc)
+            signal.pause()
+
+        with child(work) as (_, lines):
+            assert f"belongs to process {os.getpid()}" in lines.readline()
+        assert 39 not in campaign._state.labels
+
+
+@forking
+def test_nothing_acknowledged_is_lost_by_kill_9(tmp_path):
+    """A process tells and asks as fast as it can and is killed, again and again."""
+    X = np.random.RandomState(0).standard_normal((3000, 3))
+    folder, rng = tmp_path / "c", np.random.RandomState(1)
+    LabelingCampaign(folder, CheapSampler(), X, random_state=0).close()
+
+    def work(say):
+        with LabelingCampaign.load(folder, CheapSampler(), X) as campaign:
+            while True:
+                for index in campaign.pending.tolist():
+                    say("asked", index)
+                    campaign.tell([index], [index % 3])
+                    say("told", index)
+                for index in campaign.ask(3).tolist():
+                    say("asked", index)
+
+    asked, told = set(), set()
+    for _ in range(12):
+        with child(work) as (pid, lines):
+            for _ in range(2 + rng.randint(25)):
+                note(lines.readline(), asked, told)
+            time.sleep(rng.random_sample() / 100)
+            os.kill(pid, signal.SIGKILL)
+            for line in lines:  # what it said before it died
+                note(line, asked, told)
+        state = read_campaign(folder).state
+        assert told <= set(state.labels)
+        assert asked <= set(state.labels) | set(state.pending)
+        assert all(label == index % 3 for index, label in state.labels.items())
+        # What was in flight may have become final, no more.
+        assert len(state.labels) <= len(told) + 1
+        told = set(state.labels)
+    assert len(told) > 50
+
+
+def note(line, asked, told):
+    what, index = line.split()
+    (asked if what == "asked" else told).add(int(index))
+
+
+def test_too_large_a_step_is_refused(folder, monkeypatch):
+    with load(folder) as campaign:
+        with pytest.raises(ValueError, match=f"at most {MAX_STEP}"):
+            campaign.skip(np.arange(MAX_STEP + 1))
+        monkeypatch.setattr(_journal, "MAX_LINE", 500)
+        with pytest.raises(ValueError, match="Ask or tell in smaller parts"):
+            campaign.tell([39], [1], annotator="a" * 500)
+        assert 39 not in campaign._state.labels

@@ -19,7 +19,7 @@ from ._explain import Opinions
 PRESETS: dict[str, dict[str, Any]] = {
     "auto": {
         "objective": "mixed",
-        "batch_builder": "herding",
+        "batch_builder": "joint_herding",
         "utilities": "rank",
         "loss_prediction": False,
     },
@@ -71,9 +71,12 @@ class AutoALSampler(StrategiesSampler):
         What SearchNet maximises: the held-out loss of what it selects; how much a step
         on it lowers the loss of other held-out samples; the coverage of uncertain
         regions of the pool; coverage plus a quarter of the loss.
-    batch_builder : {"auto", "top", "stochastic", "herding", "kmeans++"}, default="auto"
-        How scores become a batch: the highest; random draws by score; greedy coverage
-        of high-scoring regions; k-means++ on score-weighted gradients.
+    batch_builder : str, default="auto"
+        How scores become a batch. ``"top"``: the highest. ``"stochastic"``: random draws
+        by score. ``"herding"``: greedy coverage of high-scoring regions.
+        ``"joint_herding"``: greedy coverage of uncertain regions, in inputs and
+        embeddings at once, by high-scoring samples; uncertainty and scores count more
+        the more labels there are. ``"kmeans++"``: k-means++ on score-weighted gradients.
     filter_rounds : int, default=0
         Rounds of progressive filtering before the batch is built: in each, only what
         some candidate picks from one of three random halves of the pool stays, as in
@@ -237,7 +240,7 @@ class AutoALSampler(StrategiesSampler):
             or options.search_net == "module"
             or options.objective in (*POOL_OBJECTIVES, "bilevel")
         )
-        if learned or options.builder in ("herding", "kmeans++"):
+        if learned or options.builder in ("herding", "joint_herding", "kmeans++"):
             layout.check(
                 "embeddings",
                 f"AutoALSampler with objective={options.objective!r},"

@@ -70,7 +70,7 @@ class RandomWeightsSampler(StrategiesSampler):
 
     def _check_layout(self, layout):
         super()._check_layout(layout)
-        if PRESETS["auto"]["batch_builder"] in ("herding", "kmeans++"):
+        if PRESETS["auto"]["batch_builder"] in ("herding", "joint_herding", "kmeans++"):
             layout.check("embeddings", "RandomWeightsSampler")
 
     def _pick(self, signals, n_instances, seed):

@@ -10,8 +10,9 @@ from ..ops._herding import herding
 from ..ops._kmeanspp import FactorDistances, kmeans_plusplus
 from ..ops._ranking import average_ranks, top_k
 from ..signals import Signals
+from ._joint_herding import joint_herding
 
-BUILDERS = ("top", "stochastic", "herding", "kmeans++")
+BUILDERS = ("top", "stochastic", "herding", "joint_herding", "kmeans++")
 
 _SHARPNESS = 4.0  # power of the rank that makes a weight of it
 
@@ -27,17 +28,18 @@ def build_batch(
 
     Parameters
     ----------
-    builder : {"top", "stochastic", "herding", "kmeans++"}
+    builder : {"top", "stochastic", "herding", "joint_herding", "kmeans++"}
         ``"top"``: the highest scores. ``"stochastic"``: draws without replacement with
         probability proportional to a power of the rank, as the top of Gumbel-perturbed
         log ranks (Kirsch et al., TMLR 2023). ``"herding"``: greedy coverage of the
         high-scoring regions of the embedding space, the step of UncertaintyHerding with
-        the learned scores as uncertainty (Bae et al., ICLR 2025). ``"kmeans++"``:
+        the learned scores as uncertainty (Bae et al., ICLR 2025). ``"joint_herding"``:
+        see :func:`~skautoal.search._joint_herding.joint_herding`. ``"kmeans++"``:
         k-means++ on gradient factors, weighted by the scores.
     scores : Tensor of shape (n,)
         Higher is better.
     signals : Signals
-        Signals of the pool; the last two builders need embeddings.
+        Signals of the pool; the last three builders need embeddings.
     n_instances : int
         Size of the batch, at most n.
     rng : RandomState
@@ -52,6 +54,8 @@ def build_batch(
     order = signals.order(rng)
     if builder == "top":
         return top_k(scores, n_instances, order)
+    if builder == "joint_herding":
+        return joint_herding(signals, scores, n_instances, order)
     weights = (average_ranks(scores) / len(scores)).float() ** _SHARPNESS
     if builder == "stochastic":
         # Uniform numbers go along the random order: they follow the rows.

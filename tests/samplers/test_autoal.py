@@ -43,7 +43,7 @@ def task(blobs):
             "auto",
             {
                 "objective": "mixed",
-                "batch_builder": "herding",
+                "batch_builder": "joint_herding",
                 "utilities": "rank",
                 "loss_prediction": False,
             },

@@ -115,3 +115,83 @@ def test_kmeans_plusplus_prefers_high_scores_and_spreads():
     one_a_cluster = np.mean([len({pick // 20 for pick in batch}) == 3 for batch in batches])
     assert one_a_cluster > 0.9
     assert np.mean([pick % 20 for batch in batches for pick in batch]) > 13  # 9.5 by chance
+
+
+def joint_by_brute_force(signals, X, X_labeled, scores, b):
+    """The rule of joint herding, written down: every gain of every step, in float64."""
+    labeled = signals.labeled
+    spaces = []
+    for pool, known in ((signals.embeddings, labeled.embeddings), (X, X_labeled)):
+        parts = [np.asarray(pool, float), np.asarray(known, float)]
+        parts = [part - parts[0].mean(0) for part in parts]
+        spaces.append([part / np.linalg.norm(part, axis=1, keepdims=True) for part in parts])
+    Z, L = (np.hstack([space[i] for space in spaces]) / 2**0.5 for i in range(2))
+    r = labeled.n_samples / signals.n_classes
+    a = r / (r + 20)
+    P = np.sort(np.asarray(signals.probabilities, float), axis=1)
+    u = (1 - (P[:, -1] - P[:, -2])) ** a
+    own = u * (rankdata(scores) / len(scores)) ** a
+    kernel = np.exp(-((Z[:, None] - Z[None]) ** 2).sum(2))
+    covered = np.exp(-((Z[:, None] - L[None]) ** 2).sum(2)).max(1)
+    picks = []
+    for _ in range(b):
+        gains = own * (u * np.maximum(kernel - covered, 0)).sum(1)
+        gains[picks] = -1
+        picks.append(int(gains.argmax()))
+        covered = np.maximum(covered, kernel[picks[-1]])
+    return picks
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_joint_herding_is_the_brute_force_rule(seed):
+    rng = np.random.RandomState(seed)
+    X, X_labeled = rng.standard_normal((30, 4)), rng.standard_normal((6, 4))
+    H, H_labeled = X[:, :2] ** 3, X_labeled[:, :2] ** 3
+    net = object()
+    labeled = Signals(embeddings=H_labeled, net=net, X=X_labeled)
+    P = rng.dirichlet([1, 1, 1], 30)
+    signals = Signals(probabilities=P, embeddings=H, labeled=labeled, net=net, X=X)
+    scores = rng.permutation(30)
+    expected = joint_by_brute_force(signals, X, X_labeled, scores, 8)
+    assert build("joint_herding", scores, signals, 8) == expected
+
+
+@pytest.mark.parametrize("X", [np.arange(30).reshape(15, 2), {"a": np.ones((15, 2))}, None])
+def test_joint_herding_without_inputs_that_have_distances(X):
+    signals = make_signals(15)
+    given = {} if X is None else {"net": object(), "X": X}
+    with_inputs = Signals(logits=signals.logits, embeddings=signals.embeddings, **given)
+    without = Signals(logits=signals.logits, embeddings=signals.embeddings)
+    scores = np.arange(15)
+    assert build("joint_herding", scores, with_inputs, 5) == build(
+        "joint_herding", scores, without, 5
+    )
+
+
+def test_joint_herding_trusts_scores_more_as_labels_come_in():
+    rng = np.random.RandomState(0)
+    H = rng.standard_normal((40, 3))
+    scores = np.arange(40)
+
+    def mean_score(n_labeled):
+        labeled = Signals(embeddings=100 + rng.standard_normal((n_labeled, 3)))
+        signals = Signals(probabilities=np.full((40, 2), 0.5), embeddings=H, labeled=labeled)
+        return np.mean(scores[build("joint_herding", scores, signals, 10)])
+
+    assert mean_score(2) < mean_score(4_000) - 5
+
+
+def test_joint_herding_of_a_large_pool_looks_at_a_part_of_it(monkeypatch):
+    from skautoal.search import _joint_herding
+
+    signals, scores = make_signals(300), np.random.RandomState(0).permutation(300)
+    exact = build("joint_herding", scores, signals, 10)
+    monkeypatch.setattr(_joint_herding, "_EXACT_BELOW", 100)
+    monkeypatch.setattr(_joint_herding, "_MAX_TARGETS", 150)
+    monkeypatch.setattr(_joint_herding, "_MAX_CANDIDATES", 100)
+    picks = build("joint_herding", scores, signals, 10)
+    assert len(set(picks)) == 10
+    assert picks != exact
+    rows = np.random.RandomState(1).permutation(300)
+    moved = build("joint_herding", scores[rows], take_signals(signals, rows), 10)
+    assert rows[moved].tolist() == picks

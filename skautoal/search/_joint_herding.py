@@ -1,0 +1,153 @@
+"""Joint herding: a batch that covers what is uncertain, in inputs and embeddings at once.
+
+Greedy coverage as in MaxHerding (Bae et al., ECCV 2024) and UncertaintyHerding (Bae et al.,
+ICLR 2025), with three changes for which docs/does_it_work.md has the evidence: points are
+centred before they are scaled to length 1, the raw inputs stand beside the embeddings, and
+uncertainty counts the more the more labels there are.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .._net import load_rows
+from ..ops._calibration import fit_temperature
+from ..ops._distances import GaussianKernel, nearest_kernel, normalize_rows
+from ..ops._greedy import greedy_coverage
+from ..ops._ranking import average_ranks, top_k
+from ..pools import Pool
+from ..signals import Signals
+from ..strategies._margin import margin
+
+# Unrelated centred points of length 1 are 1.4 apart.
+_WIDTH = 1.0
+
+_HALF_TRUST = 20.0  # labels a class at which uncertainty has half of its say
+_LEAST = 1e-6  # of an uncertainty: a power of 0 would be 1
+_EXACT_BELOW = 5_000
+_MAX_TARGETS = 2_000
+_MAX_CANDIDATES = 2_000
+
+
+def joint_herding(signals: Signals, scores: Tensor, n_instances: int, order: Tensor) -> Tensor:
+    """Greedily pick what covers the uncertain part of the pool and scores high itself.
+
+    Parameters
+    ----------
+    signals : Signals
+        Of the pool; needs logits and embeddings. Inputs are used where they are an array
+        of floating-point numbers that can be read by row.
+    scores : Tensor of shape (n,)
+        Higher is better; only their order matters.
+    n_instances : int
+        Size of the batch, at most n.
+    order : Tensor of shape (n,)
+        Random permutation: breaks ties, draws the targets of a large pool.
+
+    Returns
+    -------
+    picks : Tensor of shape (n_instances,), dtype int64
+
+    Notes
+    -----
+    Pick i maximises ``(u_i s_i)^a sum_j u_j^a max(0, k_ij - c_j)`` with u one minus the
+    calibrated margin, s the rank of the score, c_j what labelled and picked samples cover
+    of j, and ``a = r / (r + 20)`` with r labels a class: nearly pure coverage at the
+    start, when a net of few labels does not know what it does not know. Exact up to 5,000
+    rows; above, targets are 2,000 random rows and candidates the 2,000 (or five batches)
+    whose weight ``(u_i s_i)^a``, times a random number between 0 and 1, is largest.
+    """
+    a = _trust(signals)
+    u = _trusted_uncertainty(signals)
+    own = u * (average_ranks(scores) / len(scores)).to(u.dtype) ** a
+    candidates = targets = order
+    if len(order) > _EXACT_BELOW:
+        n_candidates = max(_MAX_CANDIDATES, 5 * n_instances)
+        # Along the random order, place over length is a random number that follows the row.
+        draw = torch.empty_like(u)
+        draw[order] = torch.linspace(0, 1, len(order), dtype=u.dtype, device=u.device)
+        candidates = top_k(own * draw, min(n_candidates, len(order)), order)
+        targets = order[:_MAX_TARGETS]
+    A, B, L = _joint_views(signals, candidates, targets)
+    covered = nearest_kernel(B, L, _WIDTH)
+    along = torch.arange(len(candidates), device=order.device)
+    kernel = GaussianKernel(A, B, _WIDTH)
+    picks = greedy_coverage(kernel, u[targets], covered, n_instances, along, own[candidates])
+    return candidates[picks]
+
+
+def _trusted_uncertainty(signals: Signals) -> Tensor:
+    """One minus the margin, calibrated, to the power of how far it is trusted, (n,) float32.
+
+    The temperature of the margin is the one that suits the labelled samples, as in
+    :class:`~skautoal.strategies.UncertaintyHerding`.
+    """
+    temperature = 1.0
+    if signals.has("labeled") and signals.labeled.has("logits"):
+        temperature = fit_temperature(signals.labeled.logits, signals.codes)
+    u = 1 - margin((signals.logits / temperature).softmax(dim=1)).float()
+    return u.clamp_min(_LEAST) ** _trust(signals)
+
+
+def _joint_views(
+    signals: Signals, candidates: Tensor, targets: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Candidates, targets and labelled samples as points of length 1.
+
+    Parameters
+    ----------
+    signals : Signals
+        Of the pool.
+    candidates, targets : Tensor of shape (m,), Tensor of shape (t,)
+        Rows; the mean of the targets is the origin.
+
+    Returns
+    -------
+    A, B, L : Tensor of shape (m, d), Tensor of shape (t, d), Tensor of shape (l, d)
+        Embeddings and, where there are any, inputs side by side, with the same weight.
+        B is A where candidates and targets are the same object.
+    """
+    labeled = signals.labeled
+    H = signals.embeddings
+    H_labeled = H[:0] if labeled is None else labeled.embeddings
+    views = [_centred(H[candidates], H[targets], H_labeled)]
+    if _has_inputs(signals) and (labeled is None or _has_inputs(labeled)):
+        X = _inputs(signals, candidates)
+        X_targets = X if candidates is targets else _inputs(signals, targets)
+        X_labeled = X[:0] if labeled is None else _inputs(labeled)
+        views.append(_centred(X, X_targets, X_labeled))
+    A, B, L = (normalize_rows(torch.cat(parts, dim=1)) for parts in zip(*views, strict=True))
+    return A, (A if candidates is targets else B), L
+
+
+def _centred(*parts: Tensor) -> list[Tensor]:
+    """Parts of one space, relative to the mean of the second, with rows of length 1."""
+    mean = parts[1].float().mean(0)
+    return [normalize_rows(part.float() - mean) for part in parts]
+
+
+def _trust(signals: Signals) -> float:
+    """How much uncertainty counts, from 0 without labels towards 1."""
+    n_labeled = 0 if signals.labeled is None else signals.labeled.n_samples
+    return n_labeled / (n_labeled + _HALF_TRUST * signals.n_classes)
+
+
+def _has_inputs(signals: Signals) -> bool:
+    """Whether there are raw samples between which distances have a meaning."""
+    if not signals.has("network"):
+        return False
+    X = signals.X
+    if isinstance(X, Pool) and not (X.random_access and X.rereadable):
+        return False
+    row = load_rows(X, np.arange(1)) if signals.n_samples else X
+    is_number = isinstance(row, Tensor) and row.is_floating_point()
+    return is_number or (isinstance(row, np.ndarray) and row.dtype.kind == "f")
+
+
+def _inputs(signals: Signals, rows: Tensor | None = None) -> Tensor:
+    index = np.arange(signals.n_samples) if rows is None else rows.cpu().numpy()
+    X = load_rows(signals.X, index)
+    X = torch.as_tensor(X) if isinstance(X, Tensor) else torch.from_numpy(np.array(X))
+    return X.flatten(1).to(signals.device)

@@ -19,7 +19,7 @@ from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier
 from skorch.dataset import ValidSplit, unpack_data
 from skorch.utils import multi_indexing, to_tensor
 from torch import Tensor, nn
-from torch.utils.data import Dataset, Subset, default_collate
+from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset, default_collate
 
 from ._layers import captured_input, first_output
 from ._mc_dropout import dropout_modules
@@ -363,6 +363,10 @@ def load_rows(X, indices):
 
 def load_batches(net, dataset: Dataset) -> Iterator[object]:
     """Samples of a dataset as the loader that the user gave the net brings them."""
+    plain = net.iterator_valid is DataLoader and not net.get_params_for("iterator_valid")
+    if plain and type(dataset) is TensorDataset and len(dataset.tensors) == 2:
+        yield dataset.tensors[0]  # the samples are one tensor already
+        return
     for batch in net.get_iterator(net.get_dataset(dataset), training=False):
         yield unpack_data(batch)[0]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -12,6 +13,7 @@ from ._base import (
     chunk_rows,
     cut,
     join,
+    leaves,
     map_leaves,
     n_rows_of,
     rechunk,
@@ -72,7 +74,12 @@ class ArrayPool(Pool):
         return _pick(join(parts), np.argsort(order, kind="stable"))
 
     def _read(self, start: int, stop: int) -> Chunk:
-        return self.check(cut(self.array, slice(start, min(stop, self.n_samples))), start)
+        part = cut(self.array, slice(start, min(stop, self.n_samples)))
+        checked = self.check(part, start)
+        for given, kept in zip(leaves(part), leaves(checked), strict=True):
+            if isinstance(given, np.memmap) and not np.shares_memory(given, kept):
+                _forget_pages(given)
+        return checked
 
     def _stored_rows(self) -> int | None:
         """Rows of the chunks that a file is stored in, if they are of a size to be read whole."""
@@ -111,6 +118,21 @@ class TransformedPool(Pool):
 
     def take(self, indices):
         return self.transform(self.pool.take(indices))
+
+
+def _forget_pages(part: np.memmap) -> None:
+    """Let go of the pages of a mapped file that were read: they need not count as ours.
+
+    They stay in the system's cache. Pages of a private mapping may hold changes that are
+    nowhere else, and are left alone.
+    """
+    advice = getattr(mmap, "MADV_DONTNEED", None)
+    if advice is None or part.mode not in ("r", "r+") or not part.flags.c_contiguous:
+        return
+    first = np.frombuffer(part._mmap, dtype=np.uint8).ctypes.data
+    start = part.ctypes.data - first
+    page = start - start % mmap.PAGESIZE
+    part._mmap.madvise(advice, page, start + part.nbytes - page)
 
 
 def _pick(chunk: Chunk, rows: np.ndarray) -> Chunk:

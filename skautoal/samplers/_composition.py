@@ -137,7 +137,7 @@ class StrategiesSampler(NamedListMixin, BaseSampler):
                 layout.check(signal, f"Strategy {name}")
 
     def _needs(self):
-        return super()._needs() | {"probabilities", "embeddings"}
+        return super()._needs() | {"probabilities", "logits", "embeddings"}
 
     def _start(self, signals):
         self.strategies_ = named_strategies(self.strategies)

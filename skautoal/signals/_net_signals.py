@@ -21,7 +21,7 @@ from ._signals import Signals
 from ._stores import MemoryStore, ScratchStore
 
 _SHARE_HELD = 4  # signals may take one part in four of the memory; the rest is to work in
-_ROW_BYTES = 64  # hash, key, utility and position of a row, whatever else there is of it
+_ROW_BYTES = 128  # hash, key, utility and position of a row, whatever else there is of it
 
 
 class NetSignals(ForwardPasses, Signals):
@@ -173,11 +173,14 @@ class NetSignals(ForwardPasses, Signals):
             signals.require(names, needed_by)
             return function(signals)
 
-        if self._has_workers and not held:
-            answers = self._by_workers(parts_of(names), answer)
-            return torch.cat([a for _, _, a in answers]).to(self.device)
-        with closing(self._parts(parts_of(names))) as parts:
-            return torch.cat([answer(part) for part in parts])
+        by = self._by_workers if self._has_workers and not held else self._one_by_one
+        answers = by(parts_of(names), answer)
+        # Kept apart, small answers would break the freed memory of the chunks into pieces.
+        store = MemoryStore(self.n_samples)
+        with closing(answers):
+            for start, _, values in answers:
+                store.add("answer", start, values.to(self.device))
+        return store.finish()["answer"]
 
     def take(self, indices) -> Signals:
         taken = super().take(indices)
@@ -196,23 +199,25 @@ class NetSignals(ForwardPasses, Signals):
         for start, size, x, arrays in self._forward_chunks(names):
             yield self._part(start, size, x, {name: arrays[name] for name in names})
 
+    def _one_by_one(self, names: set[str], function) -> Iterator[tuple[int, int, object]]:
+        """First row, size, and ``function`` of the signals ``names`` of each chunk of rows."""
+        with closing(self._parts(names)) as parts:
+            for part in parts:
+                yield part._first_row, part.n_samples, function(part)
+
     @property
     def _has_workers(self) -> bool:
         return isinstance(self._X, DaskPool) and self._X.client is not None
 
     def _by_workers(self, names: set[str], function) -> Iterator[tuple[int, int, object]]:
-        """First row, size, and ``function`` of the signals ``names`` of each chunk of rows.
-
-        The workers of a cluster compute the blocks of the pool, each with the net.
-        """
+        """The same as :meth:`_one_by_one`, by the workers of a cluster, a block at a time."""
         self._other_nets(names)  # trained here, once
         shared = self._part(0, None, None, {})
         step = self._chunk_rows(self._copies(names))
 
         def of_block(signals: NetSignals, rows, start: int) -> list[tuple[int, int, object]]:
             block = signals._part(start, len(rows), rows, {})
-            with closing(block._parts(names)) as parts:
-                return [(p._first_row, p.n_samples, function(p)) for p in parts]
+            return list(block._one_by_one(names, function))
 
         for answers in self._X.map_blocks(of_block, shared, step):
             yield from answers
@@ -229,8 +234,12 @@ class NetSignals(ForwardPasses, Signals):
             return hash_input(self._X)
         if self._has_workers:
             return np.concatenate(list(self._X.map_blocks(_hash_block, None, self._chunk_rows(1))))
+        hashes, start = np.empty(self.n_samples, dtype=np.uint64), 0
         with isolated_rng(derive_seed(self.seed, "loader"), self.device):
-            return np.concatenate([hash_input(x) for x, _ in self.batches()])
+            for x, size in self.batches():
+                hashes[start : start + size] = hash_input(x)
+                start += size
+        return hashes
 
     def _hash_of(self, rows: np.ndarray) -> np.ndarray:
         if self._hash is None and (self.pool is None or self.pool.random_access):

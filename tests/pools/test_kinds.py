@@ -115,8 +115,9 @@ def fitted(mlp_net, blobs):
         if strategy not in made:
             options = {"prefit": True, "random_state": 0, "n_passes": 4}
             if strategy == "autoal":
-                strategies = ["margin", "bald", "kmeans"]
-                sampler = AutoALSampler(mlp_net, strategies, n_steps=2, n_splits=2, **options)
+                # Joint herding also reads raw samples, where there can be a second look.
+                options |= {"batch_builder": "herding", "n_steps": 2, "n_splits": 2}
+                sampler = AutoALSampler(mlp_net, ["margin", "bald", "kmeans"], **options)
             elif strategy == "albl":
                 sampler = ALBLSampler(mlp_net, ["margin", "random"], **options)
             else:

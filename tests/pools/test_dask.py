@@ -1,0 +1,87 @@
+"""Pools of dask arrays on the workers of a cluster, one of which dies on the way."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skautoal import StrategySampler
+from skautoal.pools import _base
+
+da = pytest.importorskip("dask.array")
+distributed = pytest.importorskip("distributed")
+
+N_POOL = 600
+X = (np.random.RandomState(3).standard_normal((N_POOL, 5)) * 1.5).astype(np.float64)
+X[500] = X[3]
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    """Two worker processes."""
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    folder = str(tmp_path_factory.mktemp("workers"))
+    with distributed.LocalCluster(**options, local_directory=folder) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def samplers(mlp_net, blobs):
+    options = {"prefit": True, "random_state": 0, "n_passes": 4}
+    return {
+        name: StrategySampler(mlp_net, name, **options).fit(blobs[0][:20], blobs[1][:20])
+        for name in ("margin", "bald", "kcenter_greedy", "random")
+    }
+
+
+def dying_once(array, marker):
+    """The array, whose third block kills the process that computes it first."""
+
+    def block(part, block_id=None):
+        if block_id[0] == 2 and not os.path.exists(marker):
+            Path(marker).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return part
+
+    return da.from_array(array, chunks=(150, 5)).map_blocks(block, dtype=array.dtype)
+
+
+@pytest.mark.filterwarnings("ignore:.*large graph.*:UserWarning")
+def test_workers_give_the_answer_of_one_machine(cluster, samplers, tmp_path, monkeypatch):
+    # Blocks are cut where one machine's chunks end: all rounds as it does there.
+    monkeypatch.setattr(_base, "_MAX_CHUNK", 32)
+    expected = {
+        name: sampler.query(X, 6, return_utilities=True) for name, sampler in samplers.items()
+    }
+    part = samplers["kcenter_greedy"].query(X, 6, max_memory="40 kB").tolist()
+    marker = tmp_path / "killed"
+    with distributed.Client(cluster, set_as_default=True):
+        for name, sampler in samplers.items():
+            pool = dying_once(X, str(marker)) if name == "margin" else da.from_array(X, (110, 3))
+            picks, utilities = sampler.query(pool, 6, return_utilities=True)
+            assert picks.tolist() == expected[name][0].tolist(), name
+            np.testing.assert_array_equal(utilities, expected[name][1], err_msg=name)
+        pool = da.from_array(X, chunks=(200, 5))
+        assert samplers["kcenter_greedy"].query(pool, 6, max_memory="40 kB").tolist() == part
+        for name in ("margin", "bald"):
+            picks = samplers[name].query(pool, 6, max_memory=1000)
+            assert picks.tolist() == expected[name][0].tolist()
+    assert marker.exists()
+
+
+def test_bad_values_are_named_with_their_rows_by_workers(cluster, samplers):
+    bad = X.copy()
+    bad[431] = np.nan
+    with distributed.Client(cluster, set_as_default=True):
+        with pytest.raises(ValueError, match=r"contains NaN or infinity.* \[431\]"):
+            samplers["margin"].query(da.from_array(bad, chunks=(200, 5)), 3)
+
+
+def test_an_unknown_length_is_refused(samplers):
+    pool = da.from_array(X, chunks=(200, 5))
+    with pytest.raises(ValueError, match="length is not known yet"):
+        samplers["margin"].query(pool[pool[:, 0] > 0], 3)

@@ -30,7 +30,7 @@ def _visit_block(self, node) -> None:
     ids = "".join(f'<span id="{name}"></span>' for name in node.get("ids", []))
     formula = _converted(node, as_block=True)
     number = f'<span class="eqno">({node["number"]})</span>' if node["number"] else ""
-    self.body.append(f'<div class="math">{ids}{number}{formula}</div>\n')
+    self.body.append(f'<div class="formula">{ids}{number}{formula}</div>\n')
     raise nodes.SkipNode
 
 

@@ -42,15 +42,16 @@ def write_reference(folder: Path) -> None:
     for entry in everything:
         if entry.kind != "data":
             (folder / f"{entry.path}.rst").write_text(_object_page(entry))
-    lines = [
-        ".. This file is written by docs/_reference.py.",
-        "",
-        ".. toctree::",
-        "   :maxdepth: 1",
-        "",
-        *(f"   {module}" for module in modules),
-    ]
-    (folder / "modules.rst").write_text(_title("Modules") + "\n".join(lines) + "\n")
+    (folder / "modules.rst").write_text(_index_page(modules))
+
+
+def _index_page(modules: list[str]) -> str:
+    """Every public module with the first line of its docstring."""
+    text = _title("API reference")
+    for module in modules:
+        summary = inspect.getdoc(importlib.import_module(module)).splitlines()[0]
+        text += f":doc:`{module}`\n   {summary}\n\n"
+    return text + ".. toctree::\n   :hidden:\n\n" + "".join(f"   {name}\n" for name in modules)
 
 
 def _module_page(name: str, own: list[Entry]) -> str:

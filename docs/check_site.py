@@ -81,7 +81,9 @@ def check_site(root: Path) -> tuple[list[str], int, int]:
 
     """
     root = root.resolve()
-    pages = {path: read_page(path) for path in sorted(root.rglob("*.html"))}
+    # The theme leaves a template of its own among the static files.
+    files = [path for path in sorted(root.rglob("*.html")) if path.parent != root / "_static"]
+    pages = {path: read_page(path) for path in files}
     faults, count = [], 0
     for path, page in pages.items():
         where = path.relative_to(root)

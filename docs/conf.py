@@ -34,6 +34,7 @@ extensions = [
 
 exclude_patterns = ["_build", "auto_examples/*.ipynb", "**/GALLERY_HEADER.rst"]
 suppress_warnings = ["config.cache"]  # sphinx-gallery's settings hold functions
+smartquotes = False  # quotes in messages and types are code
 nitpicky = True
 # Names of other projects have nowhere to lead; our own must lead somewhere.
 nitpick_ignore_regex = [(r"py:.*", r"(?!skautoal\b).*")]
@@ -59,6 +60,7 @@ sphinx_gallery_conf = {
     "backreferences_dir": "generated/backreferences",
     "reference_url": {"skautoal": None},
     "write_computation_times": False,
+    "ignore_repr_types": r"matplotlib\.axes",
     "show_memory": False,
     "show_signature": False,
     "download_all_examples": False,
@@ -73,9 +75,12 @@ html_title = "skautoal"
 html_static_path = ["_static"]
 html_css_files = ["skautoal.css"]
 html_copy_source = False
+# These have no pages below them that a side bar could list.
+html_sidebars = {page: [] for page in ("autoal", "changelog", "install", "peers", "quickstart")}
 html_show_sourcelink = False
 html_theme_options = {
-    "header_links_before_dropdown": 6,
+    "header_links_before_dropdown": 5,
+    "navbar_align": "left",
     "navigation_with_keys": False,
     "show_toc_level": 2,
     "footer_start": ["copyright"],

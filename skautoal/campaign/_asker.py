@@ -13,7 +13,7 @@ from .._rng import derive_seed
 from ._cold_start import diverse_picks
 from ._files import CampaignFiles
 from ._learner import Learner, Round
-from ._pool import rows_of
+from ._pool import part_of, rows_of
 from ._reasons import reasons_of
 from ._state import CampaignState, encoded
 
@@ -81,7 +81,7 @@ class Asker:
             columns = ("predicted", "probability", "strategies", "weights")
             reasons = {"by": _COLD + self._files.cold_start, **dict.fromkeys(columns)}
         else:
-            picks = free[sampler.query(rows_of(self._X, free), n)]
+            picks = free[sampler.query(part_of(self._X, free), n)]
             reasons = reasons_of(sampler, rows_of(self._X, picks))
         return {
             "kind": "ask",

@@ -11,6 +11,7 @@ import numpy as np
 from .._frames import as_frame
 from .._rng import derive_seed, draw_seed
 from .._validation import n_samples
+from ..pools import is_stream
 from ..samplers import BaseSampler
 from ..strategies._base import check_n_instances
 from ._accuracy import AccuracyEstimate, out_of_fold_estimate
@@ -39,9 +40,9 @@ class LabelingCampaign:
     sampler : sampler
         Any sampler of skautoal; it is copied and never changed. Its ``random_state`` is
         replaced by seeds derived from that of the campaign.
-    X : array-like, DataFrame, list, sparse matrix, tensor, dict of them, or torch Dataset
+    X : array-like, DataFrame, list, tensor, dict of them, or torch Dataset
         The pool, (n_pool, ...), everything that may be labelled. It is not kept in the
-        folder.
+        folder. Memory maps and arrays of zarr or HDF5 are read as they are needed.
     features : array-like of shape (n_pool, d), optional
         What samples are compared by before any net can be trained, embeddings of a
         pre-trained net, say. By default the embeddings of the net of a ``prefit``
@@ -155,6 +156,11 @@ class LabelingCampaign:
             )
         sampler._validate_params()
         self._sampler = unfitted(sampler).set_params(random_state=None)
+        if is_stream(X):
+            raise TypeError(
+                f"'X' must be a pool whose rows can be read again; got {type(X).__name__}. Write"
+                " it to a file and give a memory map."
+            )
         self._X, self._features = X, features
         self._n_pool = n_samples(X)
         if self._n_pool == 0:

@@ -20,7 +20,7 @@ from .._rng import derive_seed
 from ..exceptions import SkautoalWarning
 from ..samplers import BaseSampler
 from ..strategies import STRATEGIES, Strategy, get_strategy
-from ._pool import rows_of
+from ._pool import part_of, rows_of
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Learner:
                 continue
             sampler = self.at(done.labels)
             if self.memory == np.inf and done.picks:
-                found = sampler.query(rows_of(self._X, done.candidates), len(done.picks))
+                found = sampler.query(part_of(self._X, done.candidates), len(done.picks))
                 _compare(done.candidates[found], done.picks)
             self.note_asked()
 

@@ -11,6 +11,7 @@ from sklearn.utils import _safe_indexing
 
 from .._net import load_rows, take_rows
 from .._validation import is_dataset, is_dict, n_samples, row_shape
+from ..pools import is_sliceable
 
 _HASHED_ROWS = 1024
 
@@ -18,9 +19,59 @@ _HASHED_ROWS = 1024
 def rows_of(X, indices, *, stacked: bool = False):
     """Some rows of a pool, in its container; ``stacked`` makes an array of a Dataset."""
     indices = np.asarray(indices, dtype=np.int64)
+    if _is_on_disk(X):
+        return _gathered(X, indices)
     if is_dataset(X) or is_dict(X) or isinstance(X, (np.ndarray, torch.Tensor)):
         return load_rows(X, indices) if stacked else take_rows(X, indices)
     return _safe_indexing(X.tocsr() if sparse.issparse(X) else X, indices)
+
+
+def part_of(X, rows: np.ndarray):
+    """A part of a pool to query, ``rows`` sorted: arrays on disk are read as they are needed."""
+    if isinstance(X, np.memmap) or _is_on_disk(X):
+        return _RowsOnDisk(X, rows)
+    return rows_of(X, rows)
+
+
+class _RowsOnDisk:
+    """Some rows of an array on disk, for those who ask for slices.
+
+    Parameters
+    ----------
+    X : array-like of shape (n, ...)
+        Gives slices of its rows.
+    rows : ndarray of int of shape (m,)
+        Sorted.
+
+    """
+
+    def __init__(self, X, rows: np.ndarray):
+        self._X, self._rows = X, rows
+        self.shape, self.dtype = (len(rows), *X.shape[1:]), X.dtype
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, part: slice) -> np.ndarray:
+        rows = self._rows[part]
+        if len(rows) == 0:
+            return np.asarray(self._X[:0])
+        # Most of a pool is free: a slice that spans the rows holds little else.
+        return np.asarray(self._X[int(rows[0]) : int(rows[-1]) + 1])[rows - rows[0]]
+
+
+def _is_on_disk(X) -> bool:
+    """Whether X is an array of zarr, HDF5 or the like: none of NumPy, torch or SciPy."""
+    known = (np.ndarray, torch.Tensor)
+    return not isinstance(X, known) and not sparse.issparse(X) and is_sliceable(X)
+
+
+def _gathered(X, indices: np.ndarray) -> np.ndarray:
+    """Rows in the order of ``indices``, read in the order of the file."""
+    rows, back = np.unique(indices, return_inverse=True)
+    if len(rows) == 0:
+        return np.asarray(X[:0])
+    return np.concatenate([np.asarray(X[row : row + 1]) for row in rows.tolist()])[back]
 
 
 def fingerprint(X) -> dict:

@@ -289,6 +289,44 @@ def test_pools_of_many_kinds(tmp_path, kind):
         assert campaign.pending.tolist() == picks.tolist()
 
 
+class OnDisk:
+    """Gives slices and nothing else, and counts what it is asked for."""
+
+    def __init__(self, array):
+        self._array, self.most = array, 0
+        self.shape, self.dtype = array.shape, array.dtype
+
+    def __getitem__(self, rows):
+        assert isinstance(rows, slice)
+        part = self._array[rows]
+        self.most = max(self.most, len(part))
+        return part
+
+
+@pytest.mark.parametrize("kind", ["memmap", "slices"])
+def test_pools_on_disk_give_the_picks_of_the_array(tmp_path, kind):
+    X, y = make_pool(9000)
+    np.save(tmp_path / "X.npy", X)
+    pool = np.load(tmp_path / "X.npy", mmap_mode="r") if kind == "memmap" else OnDisk(X)
+    asked = []
+    for folder, samples in (("a", X), ("b", pool)):
+        sampler = StrategySampler(tiny_net(), "margin")
+        with LabelingCampaign(
+            tmp_path / folder, sampler, samples, cold_start="kcenter_greedy", random_state=0
+        ) as campaign:
+            first = campaign.ask(3)
+            campaign.tell(np.arange(50, 80), y[50:80])
+            asked.append([first.tolist(), campaign.ask(20).tolist()])
+    assert asked[0] == asked[1]
+    if kind == "slices":
+        assert pool.most < 9000  # never the whole
+
+
+def test_a_pool_that_can_be_read_once_is_refused(tmp_path):
+    with pytest.raises(TypeError, match="rows can be read again"):
+        LabelingCampaign(tmp_path / "c", CheapSampler(), iter([np.ones((3, 2))]))
+
+
 def test_the_net_of_the_user_stays_untouched(tmp_path, pool):
     X, y = pool
     X.flags.writeable = False

@@ -8,11 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .._rng import hash_rows
 from ._distances import row_blocks
+from ._kmeanspp import PointDistances, kmeans_plusplus
 
 _SEED_ROWS, _SEED_ROWS_PER_CLUSTER = 2_000, 10  # random rows the seeds are drawn from
 _COPIES = 64  # times eps, relative: distances that rounding leaves between copies
 _MAX_STEPS = 100
+_QUICK_TOLERANCE = 3e-3
 _TOLERANCE = 1e-3  # relative decrease of the inertia that is not worth another step
 _ROUNDING = 1e-5  # of the largest offset
 _SMALLEST_WEIGHT = 1e-6  # of the largest: rows of weight zero still belong somewhere
@@ -32,6 +35,7 @@ def kmeans(
     order: Tensor,
     rng: np.random.RandomState,
     weights: Tensor | None = None,
+    quick: bool = False,
 ) -> Clusters:
     """Lloyd's algorithm from a greedy k-means++ seeding.
 
@@ -47,6 +51,9 @@ def kmeans(
         Source of the draws.
     weights : Tensor of shape (n,), optional
         Non-negative weights of the points; ones by default.
+    quick : bool, default=False
+        For partitions finer than any structure that there may be, where a missed cluster
+        is no loss: plain k-means++ and fewer steps, for half the time.
 
     Returns
     -------
@@ -56,17 +63,18 @@ def kmeans(
 
     Notes
     -----
-    It stops when a step lowers the inertia by less than 0.1 %, mostly within a few tenths
-    of a percent of the local optimum, less than what another seeding changes. The seeds
-    are those of 2,000 random points, or ten a cluster, unless there are weights.
+    It stops when a step lowers the inertia by less than 0.1 % (``quick``: 0.3 %), mostly
+    within a few tenths of a percent of the local optimum, less than what another seeding
+    changes. The seeds are those of 2,000 random points, or ten a cluster, unless there
+    are weights.
     """
     points = X[order].cpu()
     given = None if weights is None else _positive(weights[order]).to(points)
     # Centred, rounding does not swamp the differences of points far from the origin.
     middle = points.mean(0)
     points -= middle
-    centers = _seeds(points, min(n_clusters, len(points)), rng, given)
-    along, centers = _lloyd(points, centers, given)
+    centers = _seeds(points, min(n_clusters, len(points)), rng, given, quick)
+    along, centers = _lloyd(points, centers, given, _QUICK_TOLERANCE if quick else _TOLERANCE)
     squares = points.new_empty(len(points))
     for rows in row_blocks(len(points), points.shape[1]):
         squares[rows] = (points[rows] - centers[along[rows]]).square().sum(1)
@@ -75,24 +83,34 @@ def kmeans(
     return Clusters(labels, (centers + middle).to(X.device), offsets)
 
 
-def _seeds(X: Tensor, k: int, rng: np.random.RandomState, weights: Tensor | None) -> Tensor:
+def _seeds(
+    X: Tensor, k: int, rng: np.random.RandomState, weights: Tensor | None, quick: bool
+) -> Tensor:
     """At most ``k`` distinct points, seeds of as many clusters, (k, d)."""
     # A random part of the points seeds as well as all, but rare weights may be missing there.
     n_few = len(X) if weights is not None else max(_SEED_ROWS, _SEED_ROWS_PER_CLUSTER * k)
     for n_rows in (n_few, len(X)):
         rows = X[:n_rows]
-        picks = _greedy_seeding(rows.numpy(), k, rng, None if weights is None else weights.numpy())
-        if len(picks) == k or n_rows >= len(X):
-            return rows[picks]
+        if quick and k <= len(rows):
+            seeds = rows[kmeans_plusplus(PointDistances(rows), k, rng, weights, "weighted")]
+            hashes = hash_rows(seeds.numpy() + 0.0)  # zero makes -0.0 one with 0.0
+            seeds = seeds[np.sort(np.unique(hashes, return_index=True)[1])]
+        else:
+            seeds = rows[_greedy_seeding(rows, k, rng, weights)]
+        if len(seeds) == k or n_rows >= len(X):
+            break
+    return seeds
 
 
 def _greedy_seeding(
-    X: np.ndarray, k: int, rng: np.random.RandomState, weights: np.ndarray | None
+    points: Tensor, k: int, rng: np.random.RandomState, weights_of: Tensor | None
 ) -> list[int]:
     """k-means++ that of several draws takes the one which leaves the least inertia.
 
     NumPy, since these are many small steps. Gives fewer rows where fewer are distinct.
     """
+    X = points.numpy()
+    weights = None if weights_of is None else weights_of.numpy()
     lengths = np.einsum("nd,nd->n", X, X)
     rounding = _COPIES * np.finfo(X.dtype).eps * lengths
     mass, nearest = np.ones_like(lengths) if weights is None else weights, None
@@ -120,7 +138,9 @@ def _greedy_seeding(
     return picks
 
 
-def _lloyd(X: Tensor, centers: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor]:
+def _lloyd(
+    X: Tensor, centers: Tensor, weights: Tensor | None, tolerance: float
+) -> tuple[Tensor, Tensor]:
     """Labels (n,) and centres (k, d) where steps lower the inertia no more."""
     lengths = X.square().sum(1)
     inertia = torch.inf
@@ -128,7 +148,7 @@ def _lloyd(X: Tensor, centers: Tensor, weights: Tensor | None) -> tuple[Tensor, 
         labels, squares = _nearest_center(X, centers)
         squares += lengths
         now = float(squares.sum() if weights is None else squares @ weights)
-        if inertia - now <= _TOLERANCE * now:
+        if inertia - now <= tolerance * now:
             break
         inertia = now
         mass = torch.bincount(labels, weights, minlength=len(centers)).to(X.dtype)

@@ -37,7 +37,7 @@ class TypiClust(BatchStrategy):
     Clusters of fewer than 5 samples of the pool come after all others. In clusters of
     more than 5,000 the neighbours are looked for among 5,000 random members. Which
     clusters give how many follows from their sizes: typicality is computed in those alone.
-    k-means stops when a step lowers the inertia by less than 0.1 % (the authors take
+    k-means stops when a step lowers the inertia by less than 0.3 % (the authors take
     mini-batch k-means above 50 clusters). Cost O(n (l + b) d) an iteration of k-means and
     O(sum of squared cluster sizes x d) for typicality; memory O(nd).
 
@@ -74,7 +74,7 @@ class TypiClust(BatchStrategy):
             X = torch.cat([X, L])
         n_clusters = min(len(X) - n + n_instances, self.max_clusters)
         along = torch.arange(len(X), device=X.device)
-        labels = kmeans(X, n_clusters, along, rng).labels
+        labels = kmeans(X, n_clusters, along, rng, quick=True).labels
         labels, n_labeled = labels[:n], torch.bincount(labels[n:], minlength=n_clusters)
         sizes = torch.bincount(labels, minlength=n_clusters)
         turns = round_robin(labels, sizes - n * n_labeled, along[:n])

@@ -30,44 +30,61 @@ class GaussianMixture:
     - covariance_c = (l_c S_c + d pooled) / (l_c + d).
 
     Few samples give the pooled one or, if there are fewer than d altogether, nearly the
-    isotropic one; many samples give S_c. Memory O(C d^2).
+    isotropic one; many samples give S_c.
+
+    Whitened by the pooled one, covariance_c is a multiple of the identity but for the
+    span of the l_c samples. Memory O(d^2 + l d), and O(C d^2) at most.
     """
 
     def __init__(self, H: Tensor, codes: Tensor, scale: float):
         H = H.double()
         _, codes, counts = torch.unique(codes, return_inverse=True, return_counts=True)
         n, d = H.shape
-        counts = counts.double()
-        self.means = H.new_zeros(len(counts), d).index_add_(0, codes, H) / counts[:, None]
-        factors = torch.linalg.cholesky(_covariances(H - self.means[codes], codes, counts, scale))
-        # Rows times the inverse factor are white: one product a class, nothing (n, C, d).
+        sizes = counts.double()
+        means = H.new_zeros(len(counts), d).index_add_(0, codes, H) / sizes[:, None]
+        centred = H - means[codes]
+        factor = torch.linalg.cholesky(_pooled_covariance(centred, scale))
         eye = torch.eye(d, dtype=H.dtype, device=H.device)
-        self.whiteners = torch.linalg.solve_triangular(factors, eye, upper=False).mT
-        log_volumes = factors.diagonal(dim1=1, dim2=2).log().sum(1)
-        self.log_weights = (counts / n).log() - log_volumes - d / 2 * math.log(2 * math.pi)
+        self.whitener = torch.linalg.solve_triangular(factor, eye, upper=False).mT
+        self.origin = H.mean(0)
+        self.means = (means - self.origin) @ self.whitener
+        self.spans, log_volumes = [], []
+        for code, size in enumerate(counts.tolist()):
+            members = centred[codes == code] @ self.whitener
+            _, singular, axes = torch.linalg.svd(members, full_matrices=False)
+            # The variance along each axis is (singular^2 + d) / (size + d), elsewhere d of it.
+            surplus = singular.square()
+            log_volumes.append(
+                ((surplus / d).log1p().sum() + d * math.log(d / (size + d))) / 2
+                + factor.diagonal().log().sum()
+            )
+            self.spans.append((axes.T * (surplus / (surplus + d)).sqrt()).contiguous())
+        self.scales = (sizes + d) / d
+        log_volume = torch.stack(log_volumes) + d / 2 * math.log(2 * math.pi)
+        self.log_weights = (sizes / n).log() - log_volume
 
     def log_density(self, H: Tensor) -> Tensor:
-        """log sum_c (l_c / l) N(h; mean_c, covariance_c) of each row, (n,), in O(n C d^2)."""
+        """log sum_c (l_c / l) N(h; mean_c, covariance_c) of each row, (n,).
+
+        In O(n d (d + C + sum_c min(l_c, d))).
+        """
         # Once whitened, single precision is enough, and half the work.
-        exponents = [
-            ((H - mean) @ whitener).square().sum(1).double() / 2
-            for mean, whitener in zip(self.means.to(H), self.whiteners.to(H), strict=True)
-        ]
+        white = (H - self.origin.to(H)) @ self.whitener.to(H)
+        exponents = []
+        for mean, span, scale in zip(self.means.to(H), self.spans, self.scales, strict=True):
+            z = white - mean
+            along = (z @ span.to(H)).square().sum(1)
+            exponents.append((z.square().sum(1) - along).double() * (scale / 2))
         return torch.logsumexp(self.log_weights - torch.stack(exponents, dim=1), dim=1)
 
 
-def _covariances(centred: Tensor, codes: Tensor, counts: Tensor, scale: float) -> Tensor:
-    """Shrunken covariances, (C, d, d)."""
+def _pooled_covariance(centred: Tensor, scale: float) -> Tensor:
+    """Shrunken covariance of all samples around their class means, (d, d)."""
     n, d = centred.shape
-    scatters = centred.new_empty(len(counts), d, d)
-    for c in range(len(counts)):
-        members = centred[codes == c]
-        torch.mm(members.T, members, out=scatters[c])
-    pooled = scatters.sum(0)
+    pooled = centred.T @ centred
     variance = pooled.trace() / (n * d)
     # What rounding leaves of classes with one distinct sample each is no spread.
     rounding = scale * torch.finfo(torch.float32).eps
     variance = torch.where(variance > rounding, variance, scale)
     pooled.diagonal().add_(d * variance)
-    pooled /= n + d
-    return scatters.add_(d * pooled).div_((counts + d)[:, None, None])
+    return pooled / (n + d)

@@ -21,8 +21,8 @@ class DDU(ScoreStrategy):
 
     Notes
     -----
-    Without labelled samples the entropy decides alone. Cost O((n + l) C d^2 + C d^3),
-    memory O(C d^2).
+    Without labelled samples the entropy decides alone. Cost O(n d (d + C + l) + d^3) with few
+    labels a class, O(n C d^2) with more than d; memory O(d^2 + l d), O(C d^2) at most.
 
     References
     ----------
@@ -43,7 +43,7 @@ class DDU(ScoreStrategy):
     """
 
     needs = ("probabilities", "embeddings", "labeled")
-    cost = "O((n + l) C d^2 + C d^3)"
+    cost = "O(n d (d + C + min(l, C d)) + d^3)"
 
     def evaluate(self, signals, n_instances, random_state=None):
         rng = _as_rng(random_state)

@@ -21,9 +21,10 @@ demo: $(STAMP)  ## AutoAL on the digits: a table here, plots in demo/
 test: lint  ## lint, then every test: unit, property, doctests, examples
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
-lint: $(STAMP)  ## ruff: the rules, and the format without changing a file
+lint: $(STAMP)  ## ruff: the rules, and the format without changing a file; mypy: types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 bench: $(STAMP)  ## time the queries on pools of growing size
 	$(BIN)/python benchmarks/query.py
@@ -41,7 +42,7 @@ dist: $(STAMP)  ## sdist and wheel in dist/, checked, tried in an empty environm
 	$(BIN)/python tools/check_wheel.py dist/*.whl
 
 clean:  ## remove what the other targets wrote (keeps .venv: delete it by hand)
-	rm -rf demo build dist .pytest_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf demo build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
 	rm -rf docs/_build docs/auto_examples docs/generated
 	find . -path ./$(VENV) -prune -o -type d -name __pycache__ -exec rm -rf {} +
 

@@ -139,7 +139,7 @@ def check_pool(
     """
     pool = as_pool(X, name, integers=integers, transformed=transformed, shape=shape)
     if isinstance(pool, Pool):
-        head = pool.head
+        head = pool.head  # type: ignore[attr-defined]  # those of as_pool have one
         if not is_dict(head):
             validate_data(estimator, head, reset=False, skip_check_array=True)
         check_row_shape(head, shape, name)
@@ -157,7 +157,7 @@ def as_pool(X, name: str, *, integers: bool = False, transformed: bool = False, 
     """
     check = ChunkCheck(name, integers, shape, raw=transformed)
     if is_stream(X):
-        pool = StreamPool(X, check)
+        pool: StreamPool | DaskPool | ArrayPool = StreamPool(X, check)
     elif _read_by_slices(X, transformed):
         _refuse_empty(X, name)
         pool = (DaskPool if is_dask_array(X) else ArrayPool)(X, check)

@@ -316,9 +316,10 @@ class LabelingCampaign:
             # Estimates of earlier labels are not asked for again.
             self._estimates = {k: v for k, v in self._estimates.items() if k[0] == key[0]}
             classes = self.sampler_.classes_
+            folds = int(n_folds)
             seed = derive_seed(self._files.seed, "accuracy", len(self._state.labels))
             self._estimates[key] = out_of_fold_estimate(
-                self._sampler, classes, self._X, self._state.labels, n_folds, confidence, seed
+                self._sampler, classes, self._X, self._state.labels, folds, confidence, seed
             )
         return self._estimates[key]
 

@@ -212,7 +212,7 @@ def read_journal(folder: Path, on_record: Callable[[dict], None]) -> _Tail:
             on_record(record)
             tail.n_lines, tail.digest = tail.n_lines + 1, digest
             tail.size += len(line)
-            if tail.n_lines == n_known and digest != head[1]:
+            if head is not None and tail.n_lines == n_known and digest != head[1]:
                 raise CampaignFileError(
                     f"{path} is not the file that {_HEAD} was written for. Restore both from"
                     " the same backup."

@@ -12,6 +12,7 @@ import copy
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from sklearn.base import clone
@@ -68,11 +69,12 @@ class Learner:
         self.compares = "previous_probabilities" in _needs(sampler.get_params(deep=False))
         self.memory = np.inf if _learns_from_rounds(sampler) else int(self.compares)
         self._sampler, self._X, self._seed = unfitted(sampler), X, seed
-        self._fitted, self._labels = None, None
+        self._fitted: Any = None
+        self._labels: Any = None
         # As it was in the last round: order of the labels, the labels, the sampler.
         self._order: list[int] = []
         self._before: dict | None = None
-        self._asked = None
+        self._asked: Any = None
 
     @property
     def lacks_comparison(self) -> bool:

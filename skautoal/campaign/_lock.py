@@ -12,7 +12,7 @@ from ..exceptions import CampaignLockedError
 try:
     import fcntl
 except ImportError:  # Windows
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
     import msvcrt
 
 # Windows locks bytes, and what is locked cannot be read: far behind the holder's name.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -137,7 +138,7 @@ class CampaignState:
             )
         _check_annotator(step["annotator"])
 
-    def check_indices(self, indices: object) -> list[int]:
+    def check_indices(self, indices: Any) -> list[int]:
         """Distinct indices into the pool, as Python integers."""
         _check_type(indices, list, "indices")
         if len(indices) > MAX_STEP:
@@ -187,7 +188,7 @@ def as_labels(labels) -> list:
     return [label.item() if isinstance(label, np.generic) else label for label in labels]
 
 
-def check_label_list(labels: object, expected: type | None) -> list:
+def check_label_list(labels: Any, expected: type | None) -> list:
     """Labels of one type that JSON gives back as they were."""
     _check_type(labels, list, "labels")
     for label in labels:
@@ -230,7 +231,7 @@ def kappa(a: Sequence, b: Sequence) -> float:
     return 1.0 if by_chance >= 1 else float((observed - by_chance) / (1 - by_chance))
 
 
-def _decoded(watched: object) -> list:
+def _decoded(watched: Any) -> list:
     _check_type(watched, dict, "watched")
     classes = check_label_list(watched["classes"], None)
     codes = watched["codes"]
@@ -266,7 +267,7 @@ def _check_reasons(step: dict, n: int) -> None:
             raise ValueError(f"'{column}' has {len(step[column])} items for {n} samples")
 
 
-def _check_numbers(values: object, name: str) -> None:
+def _check_numbers(values: Any, name: str) -> None:
     _check_type(values, list, name)
     for value in values:
         if type(value) is not float or not math.isfinite(value):

@@ -119,13 +119,13 @@ def _accept(offered: Tensor, between: Tensor, keep: np.ndarray) -> list[int]:
     Takes their distances to the earlier picks (m,) and among each other (m, m), and
     uniform numbers (m,).
     """
-    offered, between = offered.cpu().numpy(), between.cpu().numpy()
-    left, taken = offered.copy(), []
+    at, among = offered.cpu().numpy(), between.cpu().numpy()
+    left, taken = at.copy(), list[int]()
     for i, share in enumerate(keep):
         # The first is as good as drawn alone, and may be offered an infinite distance.
-        if not taken or share * offered[i] < left[i]:
+        if not taken or share * at[i] < left[i]:
             taken.append(i)
-            np.minimum(left, between[i], out=left)
+            np.minimum(left, among[i], out=left)
             left[i] = 0
     return taken
 

@@ -70,7 +70,7 @@ class SubPool(Pool):
         self.random_access = pool.random_access
 
     def chunks(self, n_rows):
-        for start in range(0, self.n_samples, n_rows):
+        for start in range(0, len(self.indices), n_rows):
             yield self.pool.take(self.indices[start : start + n_rows])
 
     def first_row(self):

@@ -24,7 +24,7 @@ class DatasetPool(Pool):
 
     def __init__(self, dataset: Dataset, load: Callable[[Dataset], Iterator[Chunk]]):
         self.dataset, self.load = dataset, load
-        self.n_samples = len(dataset)
+        self.n_samples = len(dataset)  # type: ignore[arg-type]  # torch declares no len
 
     def chunks(self, n_rows):
         return rechunk(self.load(self.dataset), n_rows)

@@ -49,6 +49,7 @@ def check_memory(max_memory) -> int | None:
             "'max_memory' must be a number of bytes, a text like '2GB', or None; got"
             f" {max_memory!r} of type {type(max_memory).__name__}."
         )
+    value = float(value) if not isinstance(value, int) else value
     if not 1 <= value < float("inf"):
         raise ValueError(f"'max_memory' must be at least 1 byte; got {max_memory!r}.")
     return int(value)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from ..exceptions import MissingSignalError
 from ..pools import DatasetPool, Pool
 from ..pools._base import chunk_rows
 from ._names import row_axis
+from ._signals import Signals
 
 _EQUAL_PASSES = (
     "MC dropout gives the same probabilities in every pass: the dropout modules of the net in"
@@ -28,8 +30,16 @@ _EQUAL_PASSES = (
 )
 
 
-class ForwardPasses:
+class ForwardPasses(Signals):
     """The part of :class:`NetSignals` that reads samples and calls nets."""
+
+    layout: _net.NetLayout
+    previous_net: Any
+    n_passes: int
+    n_members: int
+    seed: int
+    chunk_size: int | None
+    _members: list
 
     @property
     def pool(self) -> Pool | None:
@@ -40,12 +50,14 @@ class ForwardPasses:
 
     def _forward_chunks(
         self, names: set[str]
-    ) -> Iterator[tuple[int, int, object, dict[str, Tensor]]]:
+    ) -> Generator[tuple[int, int, object, dict[str, Tensor]], None, None]:
         """One reading of the array: first row, size, samples and signals of each chunk."""
         with_mc = "mc_probabilities" in names
         others = self._other_nets(names)
         layer = self.layout.embedding_layer if "embeddings" in names else None
-        hashes = None if self._hash is not None or self._rereadable_rows else []
+        hashes: list[np.ndarray] | None = None
+        if self._hash is None and not self._rereadable_rows:
+            hashes = []
         start, passes_differ = 0, False
         with ExitStack() as stack:
             module = stack.enter_context(_net.evaluation_mode(self._net))
@@ -93,6 +105,8 @@ class ForwardPasses:
         return others
 
     def _trained_members(self) -> list:
+        assert self.codes is not None
+        assert self._labeled is not None
         codes = self.codes.cpu().numpy()
         return [
             _net.fit_net(

@@ -373,8 +373,8 @@ class Signals:
         border = scores.topk(k).values[-1] if k else torch.inf
         rows = (scores >= border).nonzero().flatten()
         if 2 * len(rows) > n:
-            order = random_order(self.row_hash, seed)
-            return top_k(scores, k, torch.as_tensor(order, device=scores.device))
+            drawn = random_order(self.row_hash, seed)
+            return top_k(scores, k, torch.as_tensor(drawn, device=scores.device))
         # Who is first among equals only matters to those that can be chosen.
         at = rows.cpu().numpy()
         order = torch.as_tensor(order_among(at, self._hash_of(at), n, seed), device=scores.device)

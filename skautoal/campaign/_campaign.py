@@ -22,9 +22,10 @@ from ._files import CampaignFiles
 from ._learner import unfitted
 from ._state import CampaignState, as_indices, as_labels
 from ._stopping import check_stopping
+from ._view import CampaignView
 
 
-class LabelingCampaign:
+class LabelingCampaign(CampaignView):
     """Label a pool with people who answer when they can, over days and restarts.
 
     ``ask`` says which samples to label next, ``tell`` takes labels and ``skip`` refusals,
@@ -377,41 +378,6 @@ class LabelingCampaign:
         """The net trained on all labels (or the Pipeline that ends in it)."""
         return self.sampler_.estimator_
 
-    @property
-    def folder(self) -> Path:
-        """Where the campaign is kept."""
-        return self._files.folder
-
-    @property
-    def labeled(self) -> np.ndarray:
-        """Rows of the pool that have labels, sorted, (l,) int64."""
-        return self._state.labeled()
-
-    @property
-    def labels(self) -> np.ndarray:
-        """Their labels, (l,)."""
-        return np.array([self._state.labels[index] for index in self.labeled.tolist()])
-
-    @property
-    def pending(self) -> np.ndarray:
-        """Rows that were asked for and not answered, in the order of asking, int64."""
-        return np.array(list(self._state.pending), dtype=np.int64)
-
-    @property
-    def skipped(self) -> np.ndarray:
-        """Rows that were refused, sorted, int64."""
-        return np.array(sorted(self._state.refused), dtype=np.int64)
-
-    @property
-    def n_rounds(self) -> int:
-        """Times that samples were asked for."""
-        return self._state.n_rounds
-
-    @property
-    def agreements(self) -> list[float]:
-        """Kappas of models one after the other; see :class:`StablePredictions`."""
-        return list(self._state.agreements)
-
     def close(self) -> None:
         """Let go of the folder; the campaign cannot be used any more, but loaded."""
         self._files.close()
@@ -421,15 +387,6 @@ class LabelingCampaign:
 
     def __exit__(self, *exception) -> None:
         self.close()
-
-    def __repr__(self) -> str:
-        state = self._state
-        taken = len(state.labels) + len(state.pending) + len(state.refused)
-        return (
-            f"LabelingCampaign({len(state.labels)} labeled, {len(state.pending)} pending,"
-            f" {len(state.refused)} skipped, {self._n_pool - taken} free,"
-            f" round {state.n_rounds})"
-        )
 
     def _take(self, step: dict) -> None:
         """Check a step, write it, then let it count; nothing happens if it cannot be written."""

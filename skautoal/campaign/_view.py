@@ -1,0 +1,61 @@
+"""What a campaign lets everybody see of its state."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ._files import CampaignFiles
+from ._state import CampaignState
+
+
+class CampaignView:
+    """Properties of a campaign that only read; base of :class:`LabelingCampaign`."""
+
+    _files: CampaignFiles
+    _state: CampaignState
+
+    @property
+    def folder(self) -> Path:
+        """Where the campaign is kept."""
+        return self._files.folder
+
+    @property
+    def labeled(self) -> np.ndarray:
+        """Rows of the pool that have labels, sorted, (l,) int64."""
+        return self._state.labeled()
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Their labels, (l,)."""
+        return np.array([self._state.labels[index] for index in self.labeled.tolist()])
+
+    @property
+    def pending(self) -> np.ndarray:
+        """Rows that were asked for and not answered, in the order of asking, int64."""
+        return np.array(list(self._state.pending), dtype=np.int64)
+
+    @property
+    def skipped(self) -> np.ndarray:
+        """Rows that were refused, sorted, int64."""
+        return np.array(sorted(self._state.refused), dtype=np.int64)
+
+    @property
+    def n_rounds(self) -> int:
+        """Times that samples were asked for."""
+        return self._state.n_rounds
+
+    @property
+    def agreements(self) -> list[float]:
+        """Kappas of models one after the other; see :class:`StablePredictions`."""
+        return list(self._state.agreements)
+
+    def __repr__(self) -> str:
+        state = self._state
+        taken = len(state.labels) + len(state.pending) + len(state.refused)
+        return (
+            f"LabelingCampaign({len(state.labels)} labeled, {len(state.pending)} pending,"
+            f" {len(state.refused)} skipped, {state.n_pool - taken} free,"
+            f" round {state.n_rounds})"
+        )

@@ -31,7 +31,7 @@ bench: $(STAMP)  ## time the queries on pools of growing size
 
 docs: $(DOCS_STAMP)  ## the documentation site, its links checked: docs/_build/html/index.html
 	rm -rf docs/_build/html
-	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 	$(BIN)/python docs/check_site.py docs/_build/html
 
 dist: $(STAMP)  ## sdist and wheel in dist/, checked, tried in an empty environment

@@ -1,7 +1,7 @@
 """Whom AutoAL trusts, and why it picked what it did
 ================================================
 
-Four rounds on handwritten digits. After each, the sampler says what share every strategy
+Three rounds on handwritten digits. After each, the sampler says what share every strategy
 had in the batch, and it can be asked about single samples.
 """
 
@@ -20,12 +20,12 @@ sampler.fit(X[:30], y[:30])
 
 # %%
 # The loop. The weights of the batch are noted, round by round.
-unlabeled = np.arange(30, 1200)
+unlabeled = np.arange(30, 600)
 shares = []
-for round_ in range(4):
+for round_ in range(3):
     idx = sampler.query(X[unlabeled], n_instances=15)
     shares.append(sampler.strategy_weights_["batch"])
-    if round_ < 3:  # the last batch is looked at, not labelled
+    if round_ < 2:  # the last batch is looked at, not labelled
         chosen = unlabeled[idx]
         unlabeled = np.setdiff1d(unlabeled, chosen)
         sampler.teach(X[chosen], y[chosen])

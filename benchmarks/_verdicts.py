@@ -1,0 +1,140 @@
+"""Tables of a part of the study, and the verdicts on the registered claims."""
+
+from __future__ import annotations
+
+import numpy as np
+from _study import PAPER
+
+from skautoal.simulation import Results, confidence_interval, holm, mean_ranks, paired_test
+from skautoal.simulation._tables import complete_methods, setting_means
+
+HALF_A_POINT = 0.005
+
+
+def overview_of_part(results: Results) -> str:
+    """Mean area under the budget curve of each method in each setting, best rank first."""
+    whole = complete_methods(results)
+    means = setting_means(whole, "accuracy")
+    ranks = mean_ranks(means) if means.shape[1] > 1 else np.ones(1)
+    behind = (means.max(1, keepdims=True) - means).max(0)
+    near = (means.max(1, keepdims=True) - means <= HALF_A_POINT).mean(0)
+    lines = [
+        "| method | mean AUBC | mean rank | worst, behind best | near best | "
+        + " | ".join(f"{s.task} {s.regime}" for s in whole.settings)
+        + " |",
+        "|" + "---|" * (5 + len(whole.settings)),
+    ]
+    for m in np.argsort(ranks, kind="stable"):
+        cells = " | ".join(f"{100 * mean:.1f}" for mean in means[:, m])
+        lines.append(
+            f"| {whole.methods[m]} | {100 * means[:, m].mean():.2f} | {ranks[m]:.2f} |"
+            f" {100 * behind[m]:.1f} | {near[m]:.2f} | {cells} |"
+        )
+    left = sorted(set(results.methods) - set(whole.methods))
+    if left:
+        lines.append(f"\nNot run in every setting: {', '.join(left)}.")
+    return "\n".join(lines)
+
+
+def compared(results: Results, method: str, reference: str) -> dict:
+    """Paired differences: a test in each setting, Holm-corrected, and one over settings."""
+    pair = results.select([method, reference])
+    areas = pair.aubc()
+    difference = areas[:, 0] - areas[:, 1]
+    p = holm([paired_test(a, b, alternative="greater") for a, b in areas])
+    worse = holm([paired_test(b, a, alternative="greater") for a, b in areas])
+    means = np.nanmean(difference, axis=1)
+    return {
+        "settings": pair.settings,
+        "means": means,
+        "half": confidence_interval(difference),
+        "better": int((p < 0.05).sum()),
+        "worse": int((worse < 0.05).sum()),
+        "mean": float(means.mean()),
+        "ci": float(confidence_interval(means)),
+        "p": paired_test(np.nanmean(areas[:, 0], 1), np.nanmean(areas[:, 1], 1)),
+        "p_greater": paired_test(
+            np.nanmean(areas[:, 0], 1), np.nanmean(areas[:, 1], 1), alternative="greater"
+        ),
+    }
+
+
+def line_of(found: dict, method: str, reference: str) -> str:
+    """One sentence on a comparison."""
+    return (
+        f"{method} - {reference}: {100 * found['mean']:+.2f} ± {100 * found['ci']:.2f} points over"
+        f" {len(found['means'])} settings (Wilcoxon over settings, one-sided, p ="
+        f" {found['p_greater']:.2g}); better in {found['better']}, worse in {found['worse']} of"
+        " them (paired over seeds, Holm, 5 %)"
+    )
+
+
+def verdicts(claims: Results, variants: Results, field: Results) -> str:
+    """The registered claims, one paragraph each."""
+    out = []
+    p1 = compared(claims, "auto", "vote")
+    out.append(f"P1 {_word(p1['p_greater'] < 0.05)}: {line_of(p1, 'auto', 'vote')}.")
+
+    ranks = _ranks(field)
+    place = [name for name, _ in ranks].index("auto") + 1
+    best = ", ".join(f"{name} {rank:.2f}" for name, rank in ranks[:5])
+    out.append(
+        f"P2 {_word(place == 1)}: auto is number {place} of {len(ranks)} methods by mean rank"
+        f" ({best})."
+    )
+
+    means = setting_means(claims.select(["auto", *PAPER, "random"]), "accuracy")
+    behind = means[:, 1:8].max(1) - means[:, 0]
+    below = means[:, 8] - means[:, 0]
+    worst = claims.settings[int(behind.argmax())]
+    out.append(
+        f"P3 {_word(behind.max() <= HALF_A_POINT and below.max() <= HALF_A_POINT)}: behind the"
+        f" best single candidate by at most {100 * behind.max():.2f} points ({worst}), by more"
+        f" than half a point in {(behind > HALF_A_POINT).sum()} of {len(behind)} settings;"
+        f" behind random by at most {100 * below.max():.2f} points."
+    )
+
+    out.append(_robustness(claims, variants))
+
+    p5 = compared(claims, "auto", "random weights")
+    out.append(f"P5 {_word(p5['p_greater'] < 0.05)}: {line_of(p5, 'auto', 'random weights')}.")
+    joint = compared(claims, "auto", "joint vote")
+    out.append(f"Learned weights or equal ones: {line_of(joint, 'auto', 'joint vote')}.")
+    for other in ("margin", "badge", "uncertainty_herding", "random"):
+        out.append(f"{line_of(compared(claims, 'auto', other), 'auto', other)}.")
+    return "\n\n".join(out)
+
+
+def _robustness(claims: Results, variants: Results) -> str:
+    """P4: what auto and margin lose to noise and imbalance, over the same seeds."""
+    clean = {str(s): i for i, s in enumerate(claims.settings)}
+    losses = {}
+    for method in ("auto", "margin"):
+        base = claims.select([method]).aubc()[:, 0]
+        harder = variants.select([method])
+        losses[method] = np.stack(
+            [
+                base[clean[f"{s.task.partition('-')[0]} ({s.regime})"]] - areas[0]
+                for s, areas in zip(harder.settings, harder.aubc(), strict=True)
+            ]
+        )
+    more = np.nanmean(losses["auto"] - losses["margin"], axis=1)
+    p = paired_test(more, np.zeros(len(more)), alternative="greater")
+    worst = variants.settings[int(more.argmax())]
+    return (
+        f"P4 {_word(more.mean() <= 0)}: to noise and imbalance auto loses"
+        f" {100 * np.nanmean(losses['auto']):.2f} points, margin"
+        f" {100 * np.nanmean(losses['margin']):.2f} (means over {len(more)} settings; auto loses"
+        f" more: Wilcoxon, one-sided, p = {p:.2g}); at most {100 * more.max():+.2f} points more"
+        f" than margin ({worst})."
+    )
+
+
+def _ranks(results: Results) -> list[tuple[str, float]]:
+    whole = complete_methods(results)
+    ranks = mean_ranks(setting_means(whole, "accuracy"))
+    return sorted(zip(whole.methods, ranks.tolist(), strict=True), key=lambda pair: pair[1])
+
+
+def _word(holds: bool) -> str:
+    return "holds" if holds else "FAILS"

@@ -1,0 +1,119 @@
+"""The study behind the defaults and the registered claims: run it, and print its tables.
+
+Every part compares methods on the same tasks, regimes and seeds. Finished runs are kept
+in a folder, so that a second call goes on; a compact table of them (a row a run: method,
+task, regime, seed, labels and accuracy of each round, seconds) is what the repository
+holds and what the tables are made of.
+
+    python benchmarks/study.py run small                  # the main table, small: minutes
+    python benchmarks/study.py run claims --data ../shared/data --out runs
+    python benchmarks/study.py show claims                # tables of the results kept here
+    python benchmarks/study.py verdicts                   # the claims P1 to P5
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import platform
+import warnings
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from _study import load, parts, plan
+from _verdicts import overview_of_part, verdicts
+
+from skautoal.exceptions import SkautoalWarning
+from skautoal.simulation import Results, SimulationResult, compare
+from skautoal.simulation._result import Round
+
+KEPT = Path(__file__).parent / "results" / "study"
+FIELDS = ["method", "task", "regime", "seed", "labels", "accuracy", "s_train", "s_query"]
+
+
+def run(part: str, args) -> Results:
+    """Run what is missing of a part; errors of single runs are shown, not fatal."""
+    names, regimes, n_seeds = plan(part)
+    tasks = [load(name, args.data) for name in args.tasks or names]
+    warnings.simplefilter("ignore", SkautoalWarning)
+    return compare(
+        parts()[part],
+        tasks,
+        seeds=args.seeds or n_seeds,
+        regimes=args.regimes or regimes,
+        out=args.out / part,
+        n_jobs=args.jobs,
+        on_error="warn",
+    )
+
+
+def keep(part: str, results: Results) -> Path:
+    """Write the compact table of a part."""
+    KEPT.mkdir(parents=True, exist_ok=True)
+    path = KEPT / f"{part}.csv"
+    with path.open("w", newline="") as file:
+        versions = ", ".join(f"{name} {version(name)}" for name in ("torch", "scikit-learn"))
+        file.write(f"# python benchmarks/study.py run {part}; {platform.machine()}, {versions}\n")
+        writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
+        writer.writeheader()
+        for result in results:
+            writer.writerow(
+                {
+                    "method": result.method,
+                    "task": result.task,
+                    "regime": result.regime,
+                    "seed": result.seed,
+                    "labels": " ".join(map(str, result.n_labeled)),
+                    "accuracy": " ".join(f"{value:.4f}" for value in result.curve()),
+                    "s_train": f"{np.median(result.seconds_train):.3f}",
+                    "s_query": f"{np.median(result.seconds_query[1:]):.3f}",
+                }
+            )
+    return path
+
+
+def kept(part: str) -> Results:
+    """The runs of a compact table; they know accuracies only."""
+    with (KEPT / f"{part}.csv").open(newline="") as file:
+        rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
+    results = []
+    for row in rows:
+        result = SimulationResult(row["method"], row["task"], row["regime"], int(row["seed"]))
+        pairs = zip(row["labels"].split(), row["accuracy"].split(), strict=True)
+        for n_labeled, accuracy in pairs:
+            nan = float("nan")
+            result.rounds.append(Round(int(n_labeled), float(accuracy), nan, nan, [], []))
+        result.seconds_train = [float(row["s_train"])] * len(result.rounds)
+        result.seconds_query = [float(row["s_query"])] * len(result.rounds)
+        results.append(result)
+    return Results(results)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("command", choices=["run", "show", "verdicts"])
+    parser.add_argument("parts", nargs="*", choices=[[], *parts()])
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--out", type=Path, default=Path("runs"))
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--seeds", type=int)
+    parser.add_argument("--tasks", nargs="+")
+    parser.add_argument("--regimes", nargs="+")
+    args = parser.parse_args()
+    if args.command == "verdicts":
+        print(verdicts(kept("claims"), kept("variants"), kept("field")))
+        return
+    for part in args.parts:
+        if args.command == "run":
+            results = run(part, args)
+            whole = not (args.tasks or args.regimes or args.seeds)
+            if whole:
+                print(f"kept in {keep(part, results)}")
+        else:
+            results = kept(part)
+        print(f"## {part}\n\n{overview_of_part(results)}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -34,8 +34,9 @@ def build_batch(
         log ranks (Kirsch et al., TMLR 2023). ``"herding"``: greedy coverage of the
         high-scoring regions of the embedding space, the step of UncertaintyHerding with
         the learned scores as uncertainty (Bae et al., ICLR 2025). ``"joint_herding"``:
-        see :func:`~skautoal.search._joint_herding.joint_herding`. ``"kmeans++"``:
-        k-means++ on gradient factors, weighted by the scores.
+        greedy coverage of uncertain regions, in inputs and embeddings at once, by
+        high-scoring samples; uncertainty and scores count more the more labels there are.
+        ``"kmeans++"``: k-means++ on gradient factors, weighted by the scores.
     scores : Tensor of shape (n,)
         Higher is better.
     signals : Signals

@@ -1,6 +1,6 @@
 """Whom AutoAL trusts, and why it picked what it did
 =================================================
-=================================================
+
 Three rounds on handwritten digits. After each, the sampler says what share every strategy
 had in the batch, and it can be asked about single samples.
 """

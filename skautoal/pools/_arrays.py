@@ -52,7 +52,7 @@ class ArrayPool(Pool):
 
     def chunks(self, n_rows):
         step = self._stored_rows() or n_rows
-        starts = range(0, self.n_samples, step)
+        starts = range(0, len(self), step)
         yield from rechunk((self._read(start, start + step) for start in starts), n_rows)
 
     def first_row(self):
@@ -74,7 +74,7 @@ class ArrayPool(Pool):
         return _pick(join(parts), np.argsort(order, kind="stable"))
 
     def _read(self, start: int, stop: int) -> Chunk:
-        part = cut(self.array, slice(start, min(stop, self.n_samples)))
+        part = cut(self.array, slice(start, min(stop, len(self))))
         checked = self.check(part, start)
         for given, kept in zip(leaves(part), leaves(checked), strict=True):
             if isinstance(given, np.memmap) and not np.shares_memory(given, kept):
@@ -106,7 +106,7 @@ class TransformedPool(Pool):
         self.random_access, self.rereadable = pool.random_access, pool.rereadable
 
     @property
-    def n_samples(self) -> int | None:
+    def n_samples(self) -> int | None:  # type: ignore[override]
         """Number of samples, or None if it is not known yet."""
         return self.pool.n_samples
 
@@ -129,10 +129,11 @@ def _forget_pages(part: np.memmap) -> None:
     advice = getattr(mmap, "MADV_DONTNEED", None)
     if advice is None or part.mode not in ("r", "r+") or not part.flags.c_contiguous:
         return
-    first = np.frombuffer(part._mmap, dtype=np.uint8).ctypes.data
+    mapped: mmap.mmap = part._mmap  # type: ignore[attr-defined]
+    first = np.frombuffer(mapped, dtype=np.uint8).ctypes.data
     start = part.ctypes.data - first
     page = start - start % mmap.PAGESIZE
-    part._mmap.madvise(advice, page, start + part.nbytes - page)
+    mapped.madvise(advice, page, start + part.nbytes - page)
 
 
 def _pick(chunk: Chunk, rows: np.ndarray) -> Chunk:

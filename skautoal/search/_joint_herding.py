@@ -85,8 +85,9 @@ def _trusted_uncertainty(signals: Signals) -> Tensor:
     :class:`~skautoal.strategies.UncertaintyHerding`.
     """
     temperature = 1.0
-    if signals.has("labeled") and signals.labeled.has("logits"):
-        temperature = fit_temperature(signals.labeled.logits, signals.codes)
+    labeled, codes = signals.labeled, signals.codes
+    if labeled is not None and codes is not None and labeled.has("logits"):
+        temperature = fit_temperature(labeled.logits, codes)
     u = 1 - margin((signals.logits / temperature).softmax(dim=1)).float()
     return u.clamp_min(_LEAST) ** _trust(signals)
 

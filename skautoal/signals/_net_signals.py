@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator
 from contextlib import closing
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -24,7 +25,7 @@ _SHARE_HELD = 4  # signals may take one part in four of the memory; the rest is 
 _ROW_BYTES = 128  # hash, key, utility and position of a row, whatever else there is of it
 
 
-class NetSignals(ForwardPasses, Signals):
+class NetSignals(ForwardPasses):
     """Signals of one array of samples, computed from a trained skorch net on demand.
 
     Parameters
@@ -81,14 +82,14 @@ class NetSignals(ForwardPasses, Signals):
         self.chunk_size = chunk_size
         self.max_memory = max_memory
         if isinstance(X, Pool):
-            self.n_samples = X.n_samples  # None until a stream was read
+            self.n_samples = X.n_samples  # type: ignore[assignment]  # None until a stream was read
         else:
-            self.n_samples = len(X) if isinstance(X, Dataset) else get_len(X)
+            self.n_samples = get_len(X) if not isinstance(X, Dataset) else len(X)  # type: ignore[arg-type]
         self.codes = None if codes is None else torch.as_tensor(codes, device=self.device)
         self.timings = {}
-        self._arrays: dict[str, Tensor] = {}
+        self._arrays = {}
         self._scratch: Scratch | None = None
-        self._members: list = []
+        self._members = []
         self._hash = None
         self._known_finite = set()
         self._labeled = None
@@ -127,6 +128,7 @@ class NetSignals(ForwardPasses, Signals):
 
     def head(self, embeddings: Tensor) -> Tensor:
         self.check_available({"head"})
+        assert self.layout.embedding_layer is not None
         return _net.head_logits(self._net, self.layout.embedding_layer, embeddings)
 
     def close(self) -> None:
@@ -153,6 +155,7 @@ class NetSignals(ForwardPasses, Signals):
             "ensemble_probabilities": C * self.n_members,
             "embeddings": self.layout.embedding_size,
         }
+        assert self.max_memory is not None
         row = _ROW_BYTES + 4 * sum(sizes.get(name, C) for name in parts_of(names))
         return self.max_memory // (_SHARE_HELD * row)
 
@@ -183,11 +186,11 @@ class NetSignals(ForwardPasses, Signals):
         return store.finish()["answer"]
 
     def take(self, indices) -> Signals:
-        taken = super().take(indices)
+        taken = cast(NetSignals, super().take(indices))
         taken.max_memory = taken._scratch = None
         return taken
 
-    def _parts(self, names: set[str]) -> Iterator[Signals]:
+    def _parts(self, names: set[str]) -> Generator[NetSignals, None, None]:
         """Signals of one chunk of rows after another, which hold ``names``."""
         if names <= set(self._arrays):
             step = self._chunk_rows(1)
@@ -199,7 +202,7 @@ class NetSignals(ForwardPasses, Signals):
         for start, size, x, arrays in self._forward_chunks(names):
             yield self._part(start, size, x, {name: arrays[name] for name in names})
 
-    def _one_by_one(self, names: set[str], function) -> Iterator[tuple[int, int, object]]:
+    def _one_by_one(self, names: set[str], function) -> Generator[tuple[int, int, Any], None, None]:
         """First row, size, and ``function`` of the signals ``names`` of each chunk of rows."""
         with closing(self._parts(names)) as parts:
             for part in parts:
@@ -209,7 +212,7 @@ class NetSignals(ForwardPasses, Signals):
     def _has_workers(self) -> bool:
         return isinstance(self._X, DaskPool) and self._X.client is not None
 
-    def _by_workers(self, names: set[str], function) -> Iterator[tuple[int, int, object]]:
+    def _by_workers(self, names: set[str], function) -> Generator[tuple[int, int, Any], None, None]:
         """The same as :meth:`_one_by_one`, by the workers of a cluster, a block at a time."""
         self._other_nets(names)  # trained here, once
         shared = self._part(0, None, None, {})
@@ -222,9 +225,9 @@ class NetSignals(ForwardPasses, Signals):
         for answers in self._X.map_blocks(of_block, shared, step):
             yield from answers
 
-    def _part(self, start: int, size: int, x, arrays: dict[str, Tensor]) -> Signals:
+    def _part(self, start: int, size: int | None, x, arrays: dict[str, Tensor]) -> NetSignals:
         part = copy.copy(self)
-        part.n_samples, part._X, part._arrays = size, x, arrays
+        part.n_samples, part._X, part._arrays = size, x, arrays  # type: ignore[assignment]
         part._first_row = self._first_row + start
         part._hash, part._known_finite, part.max_memory, part._scratch = None, set(), None, None
         return part
@@ -251,13 +254,13 @@ class NetSignals(ForwardPasses, Signals):
         """One pass over the array for all of ``names``, kept in memory or on disk."""
         if self.exceeds_memory(names):
             self._scratch = self._scratch or Scratch()
-            store = ScratchStore(self._scratch, self.device)
+            store: ScratchStore | MemoryStore = ScratchStore(self._scratch, self.device)
         else:
             # They come out of the same forward and are small.
             names = names | {"probabilities", "logits"}
             store = MemoryStore(self.n_samples)
         if self._has_workers:
-            chunks = self._by_workers(names, lambda part: part._arrays)
+            chunks: Generator = self._by_workers(names, lambda part: part._arrays)
         else:
             chunks = self._forward_chunks(names)
         n = 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
 from numbers import Integral
 from pathlib import Path
 
@@ -18,9 +17,9 @@ from ._accuracy import AccuracyEstimate, out_of_fold_estimate
 from ._asker import Asker
 from ._audit import audit_rows
 from ._cold_start import check_cold_start
-from ._files import CampaignFiles
+from ._files import CampaignFiles, time_of_day
 from ._learner import unfitted
-from ._state import CampaignState, as_indices, as_labels
+from ._state import MAX_STEP, CampaignState, as_indices, as_labels
 from ._stopping import check_stopping
 from ._view import CampaignView
 
@@ -202,6 +201,8 @@ class LabelingCampaign(CampaignView):
         """
         self._check_usable()
         n = self._sampler.n_instances if n_instances is None else n_instances
+        if isinstance(n, Integral) and n > MAX_STEP:
+            raise ValueError(f"'n_instances' is {n}; a campaign asks for {MAX_STEP} at most.")
         free = self._state.free()
         # With nothing left the answer is empty, which ends a loop without a warning.
         n = check_n_instances(n, len(free) or n)
@@ -390,8 +391,7 @@ class LabelingCampaign(CampaignView):
 
     def _take(self, step: dict) -> None:
         """Check a step, write it, then let it count; nothing happens if it cannot be written."""
-        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        step = {**step, "time": now}
+        step = {**step, "time": time_of_day()}
         self._state.check(step)
         self._files.write(step)
         self._state.apply(step)

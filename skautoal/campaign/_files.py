@@ -6,6 +6,7 @@ import json
 import platform
 import warnings
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
@@ -89,7 +90,7 @@ class CampaignFiles:
             SkautoalWarning,
             stacklevel=5,
         )
-        step = {"kind": "sampler", "sampler": now, "time": ""}
+        step = {"kind": "sampler", "sampler": now, "time": time_of_day()}
         self.last_change = reader.state.n_steps
         self.write(step)
         reader.state.apply(step)
@@ -184,6 +185,11 @@ class CampaignReader:
         self.state = CampaignState(n_pool)
         self.sampler = header["sampler"]
         self.header = header
+
+
+def time_of_day() -> str:
+    """Now, in UTC, as journals write it."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
 def read_campaign(folder: Path) -> CampaignReader:

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from ..strategies._checks import check_integer, check_number
+from ._state import MAX_STEP
 
 
 class StoppingCriterion(BaseEstimator):
@@ -164,6 +165,8 @@ class StablePredictions(StoppingCriterion):
         check_number("threshold", self.threshold, above=0, at_most=1)
         check_integer("n_rounds", self.n_rounds, lowest=1)
         check_integer("n_watched", self.n_watched, lowest=2)
+        if self.n_watched > MAX_STEP:
+            raise ValueError(f"'n_watched' must be at most {MAX_STEP}; got {self.n_watched}.")
 
     def reason(self, campaign):
         last = campaign.agreements[-self.n_rounds :]

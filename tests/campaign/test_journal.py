@@ -303,6 +303,8 @@ def test_too_large_a_step_is_refused(folder, monkeypatch):
     with load(folder) as campaign:
         with pytest.raises(ValueError, match=f"at most {MAX_STEP}"):
             campaign.skip(np.arange(MAX_STEP + 1))
+        with pytest.raises(ValueError, match=f"asks for {MAX_STEP} at most"):
+            campaign.ask(MAX_STEP + 1)
         monkeypatch.setattr(_journal, "MAX_LINE", 500)
         with pytest.raises(ValueError, match="Ask or tell in smaller parts"):
             campaign.tell([39], [1], annotator="a" * 500)

@@ -111,7 +111,14 @@ def test_another_process_gives_the_same_answer(tmp_path):
         with LabelingCampaign.load(sys.argv[1], SAMPLERS["margin"](), make_pool()[0]) as campaign:
             print(campaign.ask(5).tolist())
     """
-    command = [sys.executable, "-c", textwrap.dedent(code), str(tmp_path / "c")]
+    command = [
+        sys.executable,
+        "-W",
+        "error::UserWarning",
+        "-c",
+        textwrap.dedent(code),
+        str(tmp_path / "c"),
+    ]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     with LabelingCampaign(tmp_path / "d", SAMPLERS["margin"](), X, random_state=0) as campaign:
         campaign.tell(np.arange(8), y[:8])

@@ -52,6 +52,7 @@ def test_budget(opened):
         StablePredictions(threshold=0),
         StablePredictions(n_rounds=0),
         StablePredictions(n_watched=1),
+        StablePredictions(n_watched=100_001),
     ],
     ids=repr,
 )

@@ -11,7 +11,7 @@ import inspect
 import numpy as np
 from sklearn.base import clone
 
-from .._rng import derive_seed, draw_seed
+from .._rng import draw_seed
 from ..signals import Signals
 from ..strategies import KMeans
 from ._export import as_sampler, fitted_copy
@@ -197,7 +197,8 @@ class SkactivemlStrategy(ForeignModelStrategy):
     Parameters
     ----------
     strategy : SingleAnnotatorPoolQueryStrategy
-        Copies of it are asked, with ``missing_label=nan`` and a seed of their own.
+        Copies of it are asked, with ``missing_label=nan``. Without a random state of its
+        own it draws from NumPy's generator, seeded by the sampler.
     keywords : dict or None, default=None
         More keywords of its ``query``.
     features : {"samples", "embeddings"}, default="samples"
@@ -235,7 +236,8 @@ class SkactivemlStrategy(ForeignModelStrategy):
         for name in self._missing():
             given = _GIVEN[name](model)
             keywords |= {key: value for key, value in given.items() if key in self._parameters()}
-        answer = _seeded(strategy, seed).query(X, y, batch_size=int(n_instances), **keywords)
+        theirs = _with_nan_labels(strategy)
+        answer = theirs.query(X, y, batch_size=int(n_instances), **keywords)
         return np.asarray(answer) - len(model.codes)
 
 
@@ -275,15 +277,12 @@ _GIVEN = {
 }
 
 
-def _seeded(strategy, seed: int):
-    """A copy with nan as missing label and seeds, also in strategies inside it."""
+def _with_nan_labels(strategy):
+    """A copy with nan as missing label, also in strategies inside it."""
     strategy = clone(strategy)
     for name in sorted(strategy.get_params()):
-        last = name.rpartition("__")[2]
-        if last == "missing_label":
+        if name.rpartition("__")[2] == "missing_label":
             strategy.set_params(**{name: np.nan})
-        if last == "random_state":
-            strategy.set_params(**{name: derive_seed(seed, name)})
     return strategy
 
 

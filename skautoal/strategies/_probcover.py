@@ -35,7 +35,7 @@ class ProbCover(BatchStrategy):
     Exact up to 10,000 samples; above, 10,000 random ones (or five batches) are both what
     is covered and what is picked from. The radius is chosen by 1,000 random balls in the
     whole pool. Cost O(m^2 d) with m such samples, and O(1000 n d) for the radius; memory
-    O(nd), and n^2 bytes for the graph up to 5,000 samples.
+    O(nd), and m^2 bytes for the graph of m <= 10,000 samples (100 MB).
 
     References
     ----------

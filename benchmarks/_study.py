@@ -45,7 +45,7 @@ LEFT_OUT = {
     "oracle_best",
     "vote",
     "paper",
-    "auto",
+    "search",
 }
 
 
@@ -173,15 +173,11 @@ def parts() -> dict[str, dict]:
         },
         "claims": claims(),
         "variants": {name: claims()[name] for name in ("auto", "vote", "margin", "random")},
-        "images": {
-            name: claims()[name]
-            for name in ("auto", "joint vote", "vote", "random", "margin", "badge")
-        }
+        "images": {name: claims()[name] for name in ("auto", "vote", "random", "margin", "badge")}
         | {"uncertainty_herding": "uncertainty_herding"},
         "field": {name: name for name in list_methods() if name not in LEFT_OUT},
         "small": {
-            name: claims()[name]
-            for name in ("auto", "vote", "random weights", "margin", "badge", "random")
+            name: claims()[name] for name in ("auto", "search", "vote", "margin", "badge", "random")
         }
         | {"uncertainty_herding": "uncertainty_herding"},
     }
@@ -191,7 +187,7 @@ def claims() -> dict[str, object]:
     """Methods of the registered claims: auto, its controls, its candidates, the strongest."""
     return {
         "auto": "auto",
-        "joint vote": equal(),
+        "search": "search",
         "random weights": RandomWeightsSampler(),
         "vote": "vote",
         "random": "random",

@@ -96,10 +96,10 @@ def verdicts(claims: Results, variants: Results, field: Results) -> str:
 
     out.append(_robustness(claims, variants))
 
-    p5 = compared(claims, "auto", "random weights")
-    out.append(f"P5 {_word(p5['p_greater'] < 0.05)}: {line_of(p5, 'auto', 'random weights')}.")
-    joint = compared(claims, "auto", "joint vote")
-    out.append(f"Learned weights or equal ones: {line_of(joint, 'auto', 'joint vote')}.")
+    p5 = compared(claims, "search", "random weights")
+    out.append(f"P5 {_word(p5['p_greater'] < 0.05)}: {line_of(p5, 'search', 'random weights')}.")
+    learned = compared(claims, "search", "auto")
+    out.append(f"Learned weights or equal ones: {line_of(learned, 'search', 'auto')}.")
     for other in ("margin", "badge", "uncertainty_herding", "random"):
         out.append(f"{line_of(compared(claims, 'auto', other), 'auto', other)}.")
     return "\n\n".join(out)

@@ -9,6 +9,7 @@ holds and what the tables are made of.
     python benchmarks/study.py run claims --data ../shared/data --out runs
     python benchmarks/study.py show claims                # tables of the results kept here
     python benchmarks/study.py verdicts                   # the claims P1 to P5
+    python benchmarks/study.py page                       # tables and figures of the docs
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from _figures import draw
 from _study import load, parts, plan
 from _verdicts import overview_of_part, verdicts
 
@@ -29,6 +31,7 @@ from skautoal.simulation import Results, SimulationResult, compare
 from skautoal.simulation._result import Round
 
 KEPT = Path(__file__).parent / "results" / "study"
+DOCS = Path(__file__).parent.parent / "docs"
 FIELDS = ["method", "task", "regime", "seed", "labels", "accuracy", "s_train", "s_query"]
 
 
@@ -90,9 +93,21 @@ def kept(part: str) -> Results:
     return Results(results)
 
 
+def write_page() -> None:
+    """Tables (docs/_evidence) and figures (docs/_static/evidence) of "Does it work?"."""
+    folder = DOCS / "_evidence"
+    folder.mkdir(exist_ok=True)
+    found = {path.stem: kept(path.stem) for path in sorted(KEPT.glob("*.csv"))}
+    for part, results in found.items():
+        (folder / f"{part}.md").write_text(overview_of_part(results) + "\n")
+    text = verdicts(found["claims"], found["variants"], found["field"])
+    (folder / "verdicts.md").write_text(text + "\n")
+    draw(found["claims"], found["field"], DOCS / "_static" / "evidence")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("command", choices=["run", "show", "verdicts"])
+    parser.add_argument("command", choices=["run", "show", "verdicts", "page"])
     parser.add_argument("parts", nargs="*", choices=[[], *parts()])
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--out", type=Path, default=Path("runs"))
@@ -102,7 +117,10 @@ def main() -> None:
     parser.add_argument("--regimes", nargs="+")
     args = parser.parse_args()
     if args.command == "verdicts":
-        print(verdicts(kept("claims"), kept("variants"), kept("field")))
+        print(verdicts(*map(kept, ("claims", "variants", "field"))))
+        return
+    if args.command == "page":
+        write_page()
         return
     for part in args.parts:
         if args.command == "run":

@@ -18,6 +18,12 @@ from ._explain import Opinions
 #: What ``"auto"`` stands for in each mode.
 PRESETS: dict[str, dict[str, Any]] = {
     "auto": {
+        "objective": None,
+        "batch_builder": "joint_herding",
+        "utilities": "rank",
+        "loss_prediction": False,
+    },
+    "search": {
         "objective": "mixed",
         "batch_builder": "joint_herding",
         "utilities": "rank",
@@ -53,16 +59,19 @@ class AutoALSampler(StrategiesSampler):
         ``fit``; a module given as an object, not as a class, starts from the weights
         that object has. None stands for a small perceptron with dropout. skorch's
         default validation split is switched off unless the net has callbacks.
-    strategies : "paper" or list, default="paper"
+    strategies : "auto", "paper" or list, default="auto"
         The candidates: strategy objects, names (see
         :func:`skautoal.strategies.list_strategies`), functions of the signals, or
         ``(name, strategy)`` pairs, whose parameters are then reached as
         ``name__parameter``. ``"paper"`` are AutoAL's seven; three of them need a net
-        with a dropout layer.
+        with a dropout layer, without which ``"auto"`` does without them.
     n_instances : int, default=10
         Size of a batch.
-    mode : {"auto", "paper", "vote"}, default="auto"
-        ``"auto"``: what works best by our measurements. ``"paper"``: the equations of
+    mode : {"auto", "search", "paper", "vote"}, default="auto"
+        ``"auto"``: what works best by our measurements: the strategies have equal
+        weights, and coverage of inputs and embeddings makes the batch. ``"search"``: the
+        same, with the weights of the strategies learned for each sample; measured, that
+        is as good and slower. ``"paper"``: the equations of
         the paper as they were meant: binary utilities, held-out loss as objective,
         FitNet and SearchNet in alternation, loss prediction, the top of the scores.
         ``"vote"``: every strategy has one voice, nothing is learned: the control. A
@@ -184,7 +193,7 @@ class AutoALSampler(StrategiesSampler):
     def __init__(
         self,
         estimator=None,
-        strategies="paper",
+        strategies="auto",
         *,
         n_instances=10,
         mode="auto",

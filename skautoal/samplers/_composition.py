@@ -5,7 +5,7 @@ The parameters are those of scikit-learn's Pipeline: ``name`` and ``name__parame
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -132,6 +132,8 @@ class StrategiesSampler(NamedListMixin, BaseSampler):
 
     def _check_layout(self, layout):
         self._check_names()
+        if isinstance(self.strategies, str) and self.strategies == "auto":
+            return  # takes what the net allows
         for name, strategy in named_strategies(self.strategies):
             for signal in strategy.needs:
                 layout.check(signal, f"Strategy {name}")
@@ -140,7 +142,7 @@ class StrategiesSampler(NamedListMixin, BaseSampler):
         return super()._needs() | {"probabilities", "logits", "embeddings"}
 
     def _start(self, signals):
-        self.strategies_ = named_strategies(self.strategies)
+        self.strategies_ = named_strategies(self.strategies, signals.has)
         self.strategy_weights_ = {}
 
     def _asked(self, X, indices, memo):
@@ -171,18 +173,28 @@ class StrategiesSampler(NamedListMixin, BaseSampler):
         return [strategy for _, strategy in self.strategies_]
 
 
-def named_strategies(strategies) -> list[tuple[str, Strategy]]:
-    """Candidates with distinct names, from whatever ``strategies`` may be."""
+def named_strategies(
+    strategies, has: Callable[[str], bool] | None = None
+) -> list[tuple[str, Strategy]]:
+    """Candidates with distinct names, from whatever ``strategies`` may be.
+
+    ``has`` says which signals there are: ``"auto"`` leaves out what needs others.
+    """
     if isinstance(strategies, str):
-        if strategies != "paper":
+        if strategies not in ("auto", "paper"):
             raise ValueError(
-                f"'strategies' must be 'paper' or a list; got {strategies!r}. For a single"
-                f" strategy give a list, [{strategies!r}], or use StrategySampler."
+                f"'strategies' must be 'auto', 'paper' or a list; got {strategies!r}. For a"
+                f" single strategy give a list, [{strategies!r}], or use StrategySampler."
             )
-        strategies = PAPER_CANDIDATES
+        can_be_had = has if strategies == "auto" and has is not None else lambda signal: True
+        strategies = [
+            strategy
+            for strategy in map(get_strategy, PAPER_CANDIDATES)
+            if all(can_be_had(signal) for signal in strategy.needs)
+        ]
     if not isinstance(strategies, (list, tuple)):
         raise TypeError(
-            "'strategies' must be 'paper' or a list of strategies, names, functions or"
+            "'strategies' must be 'auto', 'paper' or a list of strategies, names, functions or"
             f" (name, strategy) pairs; got {strategies!r:.100}."
         )
     if len(strategies) == 0:

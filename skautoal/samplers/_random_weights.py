@@ -18,9 +18,9 @@ class RandomWeightsSampler(StrategiesSampler):
     """Mix strategies by a SearchNet whose weights stay as they were drawn.
 
     The network, its inputs and the batch builder are those of
-    :class:`~skautoal.AutoALSampler` in mode ``"auto"``, but the layer that gives the
+    :class:`~skautoal.AutoALSampler` in mode ``"search"``, but the layer that gives the
     weights of the strategies starts at random, not at zero, and nothing is learned: what
-    AutoAL does better than this, it owes to its search.
+    the search does better than this, it owes to learning.
 
     Parameters
     ----------
@@ -70,11 +70,11 @@ class RandomWeightsSampler(StrategiesSampler):
 
     def _check_layout(self, layout):
         super()._check_layout(layout)
-        if PRESETS["auto"]["batch_builder"] in ("herding", "joint_herding", "kmeans++"):
+        if PRESETS["search"]["batch_builder"] in ("herding", "joint_herding", "kmeans++"):
             layout.check("embeddings", "RandomWeightsSampler")
 
     def _pick(self, signals, n_instances, seed):
-        preset = PRESETS["auto"]
+        preset = PRESETS["search"]
         utilities = candidate_utilities(
             self._candidates,
             signals,

@@ -12,7 +12,7 @@ from ..samplers._base import BaseSampler
 from ..strategies import STRATEGIES, get_strategy
 
 #: Modes of AutoALSampler that are methods of their own.
-MODES = ("auto", "vote", "paper")
+MODES = ("auto", "search", "vote", "paper")
 
 _SAMPLER_METHODS = ("fit", "query", "teach", "predict_proba", "set_params")
 

@@ -40,7 +40,7 @@ def task(blobs):
             },
         ),
         (
-            "auto",
+            "search",
             {
                 "objective": "mixed",
                 "batch_builder": "joint_herding",
@@ -75,7 +75,7 @@ def test_parameters_override_the_mode(builder, objective, task, mlp_net):
 # ---------------------------------------------------------------- what is reported
 
 
-@pytest.mark.parametrize("mode", ["auto", "paper", "vote"])
+@pytest.mark.parametrize("mode", ["auto", "search", "paper", "vote"])
 def test_weights_are_shares(mode, task, mlp_net):
     X, y, pool = task
     fitted = sampler(mlp_net, mode=mode).fit(X, y)

@@ -155,8 +155,10 @@ CASES = [
         params={"classes": [0, 1, 2, 3], "estimator": net()},
     ),
     # Strategies.
-    strategies("margin", ValueError, r"'strategies' must be 'paper' or a list.*give a list"),
-    strategies(3, TypeError, "'strategies' must be 'paper' or a list of strategies.*got 3"),
+    strategies(
+        "margin", ValueError, r"'strategies' must be 'auto', 'paper' or a list.*give a list"
+    ),
+    strategies(3, TypeError, "'strategies' must be 'auto', 'paper' or a list of strategies.*got 3"),
     strategies([], ValueError, "'strategies' is empty; give at least one"),
     strategies(["margn"], ValueError, "'strategies' holds the unknown name 'margn'.*'margin'"),
     strategies([Margin], TypeError, r"'strategies' holds the class Margin; give an object"),

@@ -276,7 +276,7 @@ def test_pickle_and_clone(make):
     assert cloned.fit(X[:40], Y[:40]).query(POOL, 5).tolist() == answer
 
 
-@pytest.mark.parametrize("mode", ["auto", "paper", "vote"])
+@pytest.mark.parametrize("mode", ["auto", "search", "paper", "vote"])
 @pytest.mark.parametrize("objective", ["auto", "mixed"])
 def test_a_sampler_of_any_mode_can_be_saved(mode, objective):
     sampler = autoal(mode=mode, objective=objective, search_net="module").fit(X[:40], Y[:40])

@@ -121,7 +121,7 @@ def test_columns_of_a_frame_are_checked():
         sampler.teach(X[:3], Y[:3])
 
 
-@pytest.mark.parametrize("mode", ["auto", "paper"])
+@pytest.mark.parametrize("mode", ["search", "paper"])
 @pytest.mark.parametrize("search_net", ["utilities", "module"])
 def test_images_keep_their_dimensions(mode, search_net, images):
     X, y = images
@@ -306,7 +306,7 @@ def test_binary_nets(labels):
     estimator = NeuralNetBinaryClassifier(OneLogit, module__n_features=4, max_epochs=2, verbose=0)
     floats = X.astype(np.float32)
     y = np.asarray(labels)[(X[:, 0] > 0).astype(int)]
-    for mode in ("auto", "paper"):
+    for mode in ("search", "paper"):
         sampler = autoal(estimator, mode=mode, strategies=["margin", "bald", "badge"])
         works(sampler, floats[:30], y[:30], floats[30:], 2)
         P = sampler.predict_proba(floats)

@@ -27,7 +27,7 @@ from skautoal.signals import Signals
 from skautoal.strategies import BatchStrategy, Callable, Margin
 from tests._helpers import make_net
 
-MODES = ("auto", "paper", "vote")
+MODES = ("auto", "search", "paper", "vote")
 OBJECTIVES = ("loss", "bilevel", "coverage", "mixed")
 SEARCH_NETS = ("utilities", "global", "module")
 DOCUMENTED = {"strategy_weights_", "search_history_", "timings_"}
@@ -89,7 +89,7 @@ def task(blobs):
 @pytest.mark.parametrize("threshold", ["exact", "gmm"])
 @pytest.mark.parametrize(
     ("mode", "objective", "search_net"),
-    list(itertools.product(("auto", "paper"), OBJECTIVES, SEARCH_NETS)),
+    list(itertools.product(("search", "paper"), OBJECTIVES, SEARCH_NETS)),
 )
 def test_every_step_of_every_search_has_a_gradient(mode, objective, search_net, threshold, task):
     X, y, pool = task
@@ -109,7 +109,7 @@ def test_every_step_of_every_search_has_a_gradient(mode, objective, search_net, 
 @pytest.mark.parametrize("objective", ["loss", "mixed"])
 def test_fit_net_may_be_a_copy_of_the_module(objective, search_net, task):
     X, y, pool = task
-    for mode in ("auto", "paper"):
+    for mode in ("search", "paper"):
         fitted = sampler(
             mode=mode, objective=objective, search_net=search_net, backbone="module"
         ).fit(X, y)
@@ -117,7 +117,7 @@ def test_fit_net_may_be_a_copy_of_the_module(objective, search_net, task):
         assert (fitted.search_history_["grad_norm"] > 0).all()
 
 
-@pytest.mark.parametrize("mode", ["auto", "paper"])
+@pytest.mark.parametrize("mode", ["search", "paper"])
 def test_every_strategy_runs_once_an_array_and_round(mode, task):
     X, y, pool = task
     strategies = [Counting(lambda s: s.probabilities[:, 0]), CountingBatch()]
@@ -172,13 +172,13 @@ def boundary(axis):
 @pytest.mark.parametrize(
     ("mode", "search_net", "objective", "plant"),
     [
-        ("auto", "utilities", "loss", noisy_labels),
-        ("auto", "utilities", "coverage", boundary),
-        ("auto", "utilities", "mixed", boundary),
-        ("auto", "global", "loss", noisy_labels),
-        ("auto", "global", "coverage", boundary),
-        ("auto", "global", "mixed", boundary),
-        ("auto", "module", "loss", noisy_labels),
+        ("search", "utilities", "loss", noisy_labels),
+        ("search", "utilities", "coverage", boundary),
+        ("search", "utilities", "mixed", boundary),
+        ("search", "global", "loss", noisy_labels),
+        ("search", "global", "coverage", boundary),
+        ("search", "global", "mixed", boundary),
+        ("search", "module", "loss", noisy_labels),
         ("paper", "global", "loss", noisy_labels),
         ("paper", "global", "coverage", boundary),
         ("paper", "global", "mixed", boundary),
@@ -236,7 +236,7 @@ def test_the_paper_mode_climbs_the_objective_that_was_asked_for(task):
     as_paper = {"utilities": "binary", "loss_prediction": True, "batch_builder": "top"}
     paper, same = (
         sampler(mode=mode, objective="bilevel", **params).fit(X, y)
-        for mode, params in (("paper", {}), ("auto", as_paper))
+        for mode, params in (("paper", {}), ("search", as_paper))
     )
     assert np.array_equal(paper.search_history_, same.search_history_)
     alternating = sampler(mode="paper").fit(X, y)
@@ -330,7 +330,7 @@ def test_a_single_strategy_is_that_strategy(task):
 # ---------------------------------------------------------------- few labels
 
 
-@pytest.mark.parametrize("mode", ["auto", "paper"])
+@pytest.mark.parametrize("mode", ["search", "paper"])
 def test_one_label_a_class_cannot_teach(mode, blobs):
     X, y = blobs
     first = [int(np.flatnonzero(y == c)[0]) for c in range(3)]
@@ -371,7 +371,7 @@ def test_a_class_with_a_single_label_among_others(mode, blobs):
 
 @pytest.mark.parametrize(
     ("mode", "builder"),
-    [*(("auto", builder) for builder in BUILDERS), ("paper", "auto"), ("vote", "auto")],
+    [*(("search", builder) for builder in BUILDERS), ("paper", "auto"), ("vote", "auto")],
 )
 def test_picks_follow_the_rows_of_the_pool(mode, builder, task):
     X, y, pool = task
@@ -388,7 +388,7 @@ import numpy as np
 from sklearn.datasets import make_blobs
 from skautoal import AutoALSampler
 X, y = make_blobs(90, n_features=4, centers=3, cluster_std=4.0, random_state=0)
-for mode in ("auto", "paper"):
+for mode in ("search", "paper"):
     sampler = AutoALSampler(mode=mode, n_steps=8, n_splits=2, random_state=7, n_jobs={n_jobs})
     print(sampler.fit(X[:30], y[:30]).query(X[30:], 6).tolist())
 """
@@ -418,7 +418,7 @@ def test_the_seed_decides(task):
 
 @pytest.mark.parametrize(
     ("mode", "objective"),
-    [("vote", "auto"), *itertools.product(("auto", "paper"), ("loss", "coverage", "mixed"))],
+    [("vote", "auto"), *itertools.product(("search", "paper"), ("loss", "coverage", "mixed"))],
 )
 def test_a_query_answers_the_same_twice_and_changes_what_is_documented(mode, objective, task):
     X, y, pool = task

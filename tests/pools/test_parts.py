@@ -72,7 +72,7 @@ def test_rows_are_taken_in_the_order_asked_for(indices):
 
 
 def test_writes_to_a_chunk_never_reach_a_file(tmp_path):
-    X = np.arange(20, dtype=np.float32).reshape(10, 2)
+    X = np.arange(20, dtype=np.float64).reshape(10, 2)
     np.save(tmp_path / "X.npy", X)
     for mode in ("r", "r+", "c"):
         mapped = np.load(tmp_path / "X.npy", mmap_mode=mode)

@@ -21,8 +21,7 @@ class Clue(BatchStrategy):
 
     Notes
     -----
-    Mini-batch k-means above 20,000 samples. Cost O(nC) and O(nbd) an iteration, memory
-    O(nd).
+    Cost O(nC) and O(nbd) an iteration, memory O(nd).
 
     References
     ----------

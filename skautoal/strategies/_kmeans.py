@@ -9,10 +9,10 @@ from ._base import BatchStrategy
 class KMeans(BatchStrategy):
     """One sample of each of b clusters, largest cluster first.
 
-    The embeddings are clustered with scikit-learn (mini-batch k-means above 20,000
-    samples); of each cluster the sample nearest to its centre is picked. Clusters that
-    end up empty, as with repeated points, are made up for by samples farthest from the
-    centre of theirs. Cost O(nbd) an iteration.
+    The embeddings are clustered by Lloyd's algorithm from a greedy k-means++ seeding; of
+    each cluster the sample nearest to its centre is picked. Clusters that end up empty, as
+    with repeated points, are made up for by samples farthest from the centre of theirs.
+    Cost O(nbd) an iteration.
 
     References
     ----------

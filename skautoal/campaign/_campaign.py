@@ -201,7 +201,7 @@ class LabelingCampaign(CampaignView):
         """
         self._check_usable()
         n = self._sampler.n_instances if n_instances is None else n_instances
-        if isinstance(n, Integral) and n > MAX_STEP:
+        if isinstance(n, Integral) and int(n) > MAX_STEP:
             raise ValueError(f"'n_instances' is {n}; a campaign asks for {MAX_STEP} at most.")
         free = self._state.free()
         # With nothing left the answer is empty, which ends a loop without a warning.

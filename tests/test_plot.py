@@ -38,7 +38,11 @@ def pool(blobs):
 @pytest.fixture(scope="module")
 def sampler(blobs, pool):
     made = AutoALSampler(
-        strategies=[("$m$", "margin"), "kmeans"], n_steps=4, n_splits=2, random_state=0
+        strategies=[("$m$", "margin"), "kmeans"],
+        mode="search",
+        n_steps=4,
+        n_splits=2,
+        random_state=0,
     )
     made.fit(blobs[0][:30], np.array(["cat", "dog", "eel"])[blobs[1][:30]]).query(pool, 5)
     return made

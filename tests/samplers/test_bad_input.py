@@ -115,14 +115,16 @@ def parameter(name, value, says=None, error=ValueError, **options):
     return Case(f"{name}-{label}", error, match, params={name: value}, **options)
 
 
-def strategies(value, error, match, **options):
+def strategies(value, error, match, mode="auto", **options):
     label = options.pop("id", re.sub(r"\W+", "-", f"{value!r:.30}").strip("-"))
-    return Case(f"strategies-{label}", error, match, params={"strategies": value}, **options)
+    params = {"strategies": value, "mode": mode}
+    return Case(f"strategies-{label}", error, match, params=params, **options)
 
 
 def garbage(id, function, match, error=StrategyOutputError):
     function.__name__ = "mine"
-    return strategies([function, "margin"], error, match, id=f"returning-{id}")
+    # A search runs the strategies in fit; without one they are first asked by a query.
+    return strategies([function, "margin"], error, match, "search", id=f"returning-{id}")
 
 
 CASES = [
@@ -200,18 +202,21 @@ CASES = [
         [Picks([0, 0, 0]), "margin"],
         StrategyOutputError,
         "Picks returned .*distinct",
+        mode="search",
         id="picks-twice",
     ),
     strategies(
         [Picks([99]), "margin"],
         StrategyOutputError,
         "Picks returned .*distinct integers in",
+        mode="search",
         id="picks-outside",
     ),
     strategies(
         [Picks([0.5]), "margin"],
         StrategyOutputError,
         "Picks returned .*distinct integers",
+        mode="search",
         id="picks-floats",
     ),
     # Nets.
@@ -540,7 +545,9 @@ def test_a_teach_that_fails_late_changes_nothing():
             raise ZeroDivisionError
         return signals.probabilities[:, 0]
 
-    sampler = AutoALSampler(strategies=[moody, "margin"], n_steps=2, random_state=0).fit(X, Y)
+    sampler = AutoALSampler(
+        strategies=[moody, "margin"], mode="search", n_steps=2, random_state=0
+    ).fit(X, Y)
     answer = sampler.query(POOL, 3).tolist()
     before = set(vars(sampler))
     switch.append(True)

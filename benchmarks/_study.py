@@ -201,18 +201,21 @@ def claims() -> dict[str, object]:
 #: Where each part runs: tasks, regimes, seeds.
 STUDY_TASKS = ["digits", "dna", "satellite", "fortunes_topic_minilm"]
 PLAN: dict[str, tuple[list[str], list[str], int]] = {
-    "claims": (TABULAR + EMBEDDINGS, ["low", "mid"], 20),
-    "images": (IMAGES, ["low"], 5),
-    "field": (TABULAR + EMBEDDINGS, ["low", "mid"], 3),
+    "claims": (TABULAR + EMBEDDINGS, ["low", "mid"], 10),
+    "field": (TABULAR + EMBEDDINGS, ["low", "mid"], 2),
     "variants": (
         [f"{t}-{v}" for t in ("digits", "satellite", "letter") for v in ("noisy", "imbalanced")],
         ["low", "mid"],
-        20,
+        10,
     ),
+    "images": (IMAGES, ["low"], 3),
+    "candidates": (STUDY_TASKS, ["low", "mid"], 5),
+    "objectives": (STUDY_TASKS, ["low", "mid"], 4),
+    **{part: (STUDY_TASKS, ["low", "mid"], 3) for part in ("builders", "controls", "paper_mode")},
     "small": (["digits", "digits-noisy", "breast_cancer", "wine"], ["low"], 5),
 }
 
 
 def plan(part: str) -> tuple[list[str], list[str], int]:
     """Tasks, regimes and number of seeds of a part."""
-    return PLAN.get(part, (STUDY_TASKS, ["low", "mid"], 5))
+    return PLAN.get(part, (STUDY_TASKS, ["low"], 3))

@@ -1,8 +1,9 @@
 """AutoAL on handwritten digits
 =============================
 
-Starting from twenty labels, AutoAL chooses among seven strategies which digits to have
-labelled next. Each of the seven alone and random sampling go the same way beside it:
+Starting from twenty labels, AutoAL asks seven strategies which digits to have labelled
+next, with equal weights (the default) and with weights that it learns for each sample
+(``mode="search"``). Each of the seven alone and random sampling go the same way beside it:
 same first labels, same test digits, same seeds. Prints a table; writes two figures.
 
 Run it with ``make demo``, or ``python examples/digits.py --output demo``.
@@ -29,6 +30,7 @@ from skautoal.modules import SmallCNN
 from skautoal.strategies import PAPER_CANDIDATES
 
 N_INITIAL, N_INSTANCES = 20, 10
+LEARNED = "AutoAL, learned"
 SEARCH_STAGES = ("fit_net", "simulated_candidates", "search")  # of fit
 
 
@@ -74,7 +76,10 @@ def compare(n_rounds: int, n_seeds: int, max_epochs: int):
     X, y = load_digits(return_X_y=True)
     X = (X / 16).astype(np.float32).reshape(-1, 1, 8, 8)
     net = make_net(max_epochs)
-    methods = {"AutoAL": lambda seed: AutoALSampler(net, random_state=seed)}
+    methods = {
+        "AutoAL": lambda seed: AutoALSampler(net, random_state=seed),
+        LEARNED: lambda seed: AutoALSampler(net, mode="search", random_state=seed),
+    }
     for name in (*PAPER_CANDIDATES, "random"):
         methods[name] = lambda seed, name=name: StrategySampler(net, name, random_state=seed)
     results = {}
@@ -94,10 +99,8 @@ def area(curves: np.ndarray) -> np.ndarray:
 
 def print_table(results) -> None:
     """Print methods by area under the curve."""
-    print(
-        f"\n{'method':20s} {'AUBC':>6s} {'+-':>5s} {'final':>6s} {'s/query':>8s}  weight in AutoAL"
-    )
-    weights = mean_weights(results["AutoAL"][2]).mean(axis=0)
+    print(f"\n{'method':20s} {'AUBC':>6s} {'+-':>5s} {'final':>6s} {'s/query':>8s}  learned weight")
+    weights = mean_weights(results[LEARNED][2]).mean(axis=0)
     shares = dict(zip(PAPER_CANDIDATES, weights, strict=True))
     for name, (curves, seconds, _) in sorted(
         results.items(), key=lambda item: -area(item[1][0]).mean()
@@ -120,7 +123,8 @@ def plot_curves(results, path: Path) -> None:
     fig, ax = plt.subplots(figsize=(7, 4.5))
     for name, (curves, _, _) in results.items():
         labels = N_INITIAL + N_INSTANCES * np.arange(curves.shape[1])
-        style = {"AutoAL": ("C3", 2.5), "random": ("black", 2.0)}.get(name, (None, 1.0))
+        styles = {"AutoAL": ("C3", 2.5), LEARNED: ("C1", 2.0), "random": ("black", 2.0)}
+        style = styles.get(name, (None, 1.0))
         ax.plot(labels, curves.mean(axis=0), color=style[0], linewidth=style[1], label=name)
     ax.set(xlabel="labels", ylabel="test accuracy", title="Digits, mean over seeds")
     ax.grid(alpha=0.3)
@@ -132,11 +136,13 @@ def plot_curves(results, path: Path) -> None:
 
 def plot_weights(results, path: Path) -> None:
     """Trust of AutoAL in each strategy, round by round."""
-    weights = mean_weights(results["AutoAL"][2])
+    weights = mean_weights(results[LEARNED][2])
     rounds = 1 + np.arange(len(weights))
     fig, ax = plt.subplots(figsize=(7, 4))
     ax.stackplot(rounds, weights.T, labels=PAPER_CANDIDATES)
-    ax.set(xlabel="round", ylabel="share of trust", ylim=(0, 1), title="Weights over rounds")
+    ax.set(
+        xlabel="round", ylabel="share of trust", ylim=(0, 1), title="Learned weights over rounds"
+    )
     ax.margins(x=0)
     ax.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
     fig.tight_layout()

@@ -7,7 +7,7 @@ had in the batch, and it can be asked about single samples.
 
 # %%
 # Thirty labels, and three strategies that look at different things: uncertainty, both
-# uncertainty and diversity, and what is typical.
+# uncertainty and diversity, and what is typical. ``mode="search"`` learns their weights.
 import numpy as np
 from sklearn.datasets import load_digits
 
@@ -15,7 +15,8 @@ from skautoal import AutoALSampler, plot
 
 X, y = load_digits(return_X_y=True)
 X = X / 16
-sampler = AutoALSampler(strategies=["margin", "badge", "typiclust"], random_state=0)
+strategies = ["margin", "badge", "typiclust"]
+sampler = AutoALSampler(strategies=strategies, mode="search", random_state=0)
 sampler.fit(X[:30], y[:30])
 
 # %%

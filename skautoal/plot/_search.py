@@ -83,7 +83,7 @@ def search_history(sampler, *, ax=None):
     Raises
     ------
     ValueError
-        If nothing was searched: with ``mode="vote"``, with a single strategy, and
+        If nothing was searched: in modes that do not learn, with a single strategy, and
         before the first query with an objective that only looks at the pool.
 
     """
@@ -91,7 +91,7 @@ def search_history(sampler, *, ax=None):
     if history is None:
         raise ValueError(
             "'sampler' has no search in 'search_history_'. Give an AutoALSampler with more"
-            " than one strategy and a mode other than 'vote', and call its query first."
+            " than one strategy and mode='search' or 'paper', and call its query first."
         )
     ax = axes_of(ax, (7, 4))
     norms = ax.twinx()

@@ -1,4 +1,4 @@
-"""AutoALSampler: a search over the user's own query strategies."""
+"""AutoALSampler: several query strategies at once, and a search over them."""
 
 from __future__ import annotations
 
@@ -45,12 +45,13 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 class AutoALSampler(StrategiesSampler):
-    """Choose samples to label by a differentiable search over query strategies.
+    """Choose samples to label by asking several query strategies at once.
 
-    Every strategy scores every sample. SearchNet learns how much to trust each of them
-    for each sample; FitNet, a model of the task that never saw the samples it judges,
-    and the coverage of the pool's uncertain regions supervise it (AutoAL, [1]_). The
-    mixed scores are then turned into a batch.
+    Every strategy scores every sample. The scores are mixed, with equal weights or, in
+    mode ``"search"``, by a differentiable search: SearchNet learns how much to trust each
+    strategy for each sample; FitNet, a model of the task that never saw the samples it
+    judges, and the coverage of the pool's uncertain regions supervise it (AutoAL, [1]_).
+    The mixed scores are then turned into a batch.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ export MPLBACKEND := Agg
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: demo test lint bench docs dist clean help
+.PHONY: demo test lint bench evidence docs dist clean help
 
 demo: $(STAMP)  ## AutoAL on the digits: a table here, plots in demo/
 	$(BIN)/python examples/digits.py --output demo
@@ -40,6 +40,9 @@ dist: $(STAMP)  ## sdist and wheel in dist/, checked, tried in an empty environm
 	$(BIN)/python -m build
 	$(BIN)/python -m twine check --strict dist/*
 	$(BIN)/python tools/check_wheel.py dist/*.whl
+
+evidence: $(STAMP)  ## a small version of the main table of "Does it work?" (minutes)
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/study.py run small
 
 clean:  ## remove what the other targets wrote (keeps .venv: delete it by hand)
 	rm -rf demo build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info

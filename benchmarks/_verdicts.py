@@ -11,28 +11,46 @@ from skautoal.simulation._tables import complete_methods, setting_means
 HALF_A_POINT = 0.005
 
 
-def overview_of_part(results: Results) -> str:
+def overview_of_part(results: Results, *, settings: bool = True) -> str:
     """Mean area under the budget curve of each method in each setting, best rank first."""
     whole = complete_methods(results)
     means = setting_means(whole, "accuracy")
     ranks = mean_ranks(means) if means.shape[1] > 1 else np.ones(1)
     behind = (means.max(1, keepdims=True) - means).max(0)
     near = (means.max(1, keepdims=True) - means <= HALF_A_POINT).mean(0)
-    lines = [
-        "| method | mean AUBC | mean rank | worst, behind best | near best | "
-        + " | ".join(f"{s.task} {s.regime}" for s in whole.settings)
-        + " |",
-        "|" + "---|" * (5 + len(whole.settings)),
-    ]
+    shown = whole.settings if settings else []
+    head = ["method", "mean AUBC", "mean rank", "worst, behind best", "near best"]
+    head += [f"{_short(s.task)} {s.regime}" for s in shown]
+    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
     for m in np.argsort(ranks, kind="stable"):
-        cells = " | ".join(f"{100 * mean:.1f}" for mean in means[:, m])
-        lines.append(
-            f"| {whole.methods[m]} | {100 * means[:, m].mean():.2f} | {ranks[m]:.2f} |"
-            f" {100 * behind[m]:.1f} | {near[m]:.2f} | {cells} |"
-        )
+        cells = [whole.methods[m], f"{100 * means[:, m].mean():.2f}", f"{ranks[m]:.2f}"]
+        cells += [f"{100 * behind[m]:.1f}", f"{near[m]:.2f}"]
+        cells += [f"{100 * means[s, m]:.1f}" for s in range(len(shown))]
+        lines.append(f"| {' | '.join(cells)} |")
     left = sorted(set(results.methods) - set(whole.methods))
     if left:
         lines.append(f"\nNot run in every setting: {', '.join(left)}.")
+    return "\n".join(lines)
+
+
+def _short(task: str) -> str:
+    return task.replace("_topic_minilm", "").replace("_effnet", "").replace("_", " ")
+
+
+def cost_of(results: Results) -> str:
+    """Median seconds of a query, and their multiple of an entropy query's."""
+    settings = results.settings
+    seconds = np.array(
+        [
+            [np.median([run.seconds_query[-1] for run in results.runs(m, s)]) for s in settings]
+            for m in results.methods
+        ]
+    )
+    entropy = seconds[results.methods.index("entropy")]
+    lines = ["| method | seconds a query | times entropy |", "|---|---|---|"]
+    for m in np.argsort(seconds.mean(1)):
+        ratio = np.median(seconds[m] / entropy)
+        lines.append(f"| {results.methods[m]} | {np.median(seconds[m]):.3f} | {ratio:.1f} |")
     return "\n".join(lines)
 
 

@@ -6,7 +6,7 @@ task, regime, seed, labels and accuracy of each round, seconds) is what the repo
 holds and what the tables are made of.
 
     python benchmarks/study.py run small                  # the main table, small: minutes
-    python benchmarks/study.py run claims --data ../shared/data --out runs
+    python benchmarks/study.py run claims --data ../shared/data --keep
     python benchmarks/study.py show claims                # tables of the results kept here
     python benchmarks/study.py verdicts                   # the claims P1 to P5
     python benchmarks/study.py page                       # tables and figures of the docs
@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 from _figures import draw
 from _study import load, parts, plan
-from _verdicts import overview_of_part, verdicts
+from _verdicts import cost_of, overview_of_part, verdicts
 
 from skautoal.exceptions import SkautoalWarning
 from skautoal.simulation import Results, SimulationResult, compare
@@ -94,14 +94,20 @@ def kept(part: str) -> Results:
 
 
 def write_page() -> None:
-    """Tables (docs/_evidence) and figures (docs/_static/evidence) of "Does it work?"."""
-    folder = DOCS / "_evidence"
-    folder.mkdir(exist_ok=True)
+    """Put verdicts, tables and figures into "Does it work?"."""
     found = {path.stem: kept(path.stem) for path in sorted(KEPT.glob("*.csv"))}
-    for part, results in found.items():
-        (folder / f"{part}.md").write_text(overview_of_part(results) + "\n")
-    text = verdicts(found["claims"], found["variants"], found["field"])
-    (folder / "verdicts.md").write_text(text + "\n")
+    blocks = {part: overview_of_part(results) for part, results in found.items()}
+    blocks["field"] = overview_of_part(found["field"], settings=False)
+    blocks["verdicts"] = verdicts(found["claims"], found["variants"], found["field"])
+    blocks["cost"] = cost_of(found["claims"])
+    page = DOCS / "does_it_work.md"
+    text = page.read_text()
+    for name, block in blocks.items():
+        begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
+        if begin in text:
+            before, _, rest = text.partition(begin)
+            text = f"{before}{begin}\n\n{block}\n\n{end}{rest.partition(end)[2]}"
+    page.write_text(text)
     draw(found["claims"], found["field"], DOCS / "_static" / "evidence")
 
 
@@ -115,6 +121,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int)
     parser.add_argument("--tasks", nargs="+")
     parser.add_argument("--regimes", nargs="+")
+    parser.add_argument("--keep", action="store_true", help="write the compact table")
     args = parser.parse_args()
     if args.command == "verdicts":
         print(verdicts(*map(kept, ("claims", "variants", "field"))))
@@ -125,8 +132,7 @@ def main() -> None:
     for part in args.parts:
         if args.command == "run":
             results = run(part, args)
-            whole = not (args.tasks or args.regimes or args.seeds)
-            if whole:
+            if args.keep:
                 print(f"kept in {keep(part, results)}")
         else:
             results = kept(part)

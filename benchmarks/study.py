@@ -114,7 +114,7 @@ def write_page() -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("command", choices=["run", "show", "verdicts", "page"])
-    parser.add_argument("parts", nargs="*", choices=[[], *parts()])
+    parser.add_argument("parts", nargs="*", help=", ".join(parts()))
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--out", type=Path, default=Path("runs"))
     parser.add_argument("--jobs", type=int, default=2)
@@ -123,6 +123,9 @@ def main() -> None:
     parser.add_argument("--regimes", nargs="+")
     parser.add_argument("--keep", action="store_true", help="write the compact table")
     args = parser.parse_args()
+    unknown = sorted(set(args.parts) - set(parts()))
+    if unknown:
+        parser.error(f"there are no parts {unknown}; there are {sorted(parts())}")
     if args.command == "verdicts":
         print(verdicts(*map(kept, ("claims", "variants", "field"))))
         return

@@ -200,12 +200,12 @@ def claims() -> dict[str, object]:
 
 #: Where each part runs: tasks, regimes, seeds.
 STUDY_TASKS = ["digits", "dna", "satellite", "fortunes_topic_minilm"]
-FIELD_TASKS = ["digits", "dna", "segment", "satellite", *EMBEDDINGS]
+FIELD_TASKS = [*STUDY_TASKS, "segment"]
 PLAN: dict[str, tuple[list[str], list[str], int]] = {
     "claims": (TABULAR + EMBEDDINGS, ["low", "mid"], 10),
     "field": (FIELD_TASKS, ["low", "mid"], 2),
     "variants": (
-        [f"{t}-{v}" for t in ("digits", "satellite", "letter") for v in ("noisy", "imbalanced")],
+        [f"{t}-{v}" for t in ("digits", "satellite") for v in ("noisy", "imbalanced")],
         ["low", "mid"],
         10,
     ),

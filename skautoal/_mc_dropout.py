@@ -45,6 +45,14 @@ def dropout_masks(
     return at_one - offset, offset
 
 
+def is_out_of_memory(exc: Exception) -> bool:
+    """Whether this says that memory ran out, on the host or on an accelerator."""
+    told = str(exc).lower()
+    phrases = ("out of memory", "can't allocate memory", "not enough memory")
+    said = isinstance(exc, RuntimeError) and any(phrase in told for phrase in phrases)
+    return said or isinstance(exc, MemoryError)
+
+
 class MCDropout:
     """Applies the masks of ``n_passes`` passes to the dropout modules of one module."""
 
@@ -76,7 +84,9 @@ class MCDropout:
         if self._can_expand is not False:
             try:
                 expanded = self._expanded(forward, n_rows)
-            except Exception:
+            except Exception as exc:
+                if is_out_of_memory(exc):
+                    raise
                 # A skip connection past the first dropout, or a view with the batch
                 # size spelled out, cannot meet T + 1 times the rows. An error of the
                 # module itself comes again below.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-import threading
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,12 +23,9 @@ from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset, default
 
 from ._layers import captured_input, first_output
 from ._mc_dropout import dropout_modules
-from ._rng import isolated_rng
+from ._rng import PROCESS_LOCK, isolated_rng
 from .exceptions import MissingSignalError
 from .pools import Pool, SubPool
-
-# Hooks sit on the module itself, so two threads must not hook one net at a time.
-_HOOK_LOCK = threading.RLock()
 
 
 @dataclass(frozen=True)
@@ -144,11 +141,38 @@ def fit_net(net, X, codes: np.ndarray, seed: int):
     with isolated_rng(seed, net.device or "cpu"):
         _avoid_single_row_batch(net, len(y))
         try:
-            net.fit(X, y)
+            with _interruptible(net):
+                net.fit(X, y)
         except ValueError as exc:
             _explain_split(net, X, y, exc)
             raise
     return net
+
+
+@contextmanager
+def _interruptible(net) -> Iterator[None]:
+    """Let a KeyboardInterrupt through, which skorch takes for the end of the training.
+
+    It may be just that: skorch's EarlyStopping raises one in a callback.
+    """
+    loop, interrupted = net.fit_loop, []
+
+    def fit_loop(*args, **kwargs):
+        try:
+            return loop(*args, **kwargs)
+        except KeyboardInterrupt as exc:
+            frames = traceback.extract_tb(exc.__traceback__)
+            if not any(frame.name == "notify" for frame in frames):
+                interrupted.append(exc)
+            raise
+
+    net.fit_loop = fit_loop
+    try:
+        yield
+    finally:
+        del net.fit_loop
+    if interrupted:
+        raise interrupted[0]
 
 
 def _explain_split(net, X, y, exc: ValueError) -> None:
@@ -188,7 +212,8 @@ def _avoid_single_row_batch(net, n: int) -> None:
 def evaluation_mode(net) -> Iterator[nn.Module]:
     """The net's module in evaluation mode, every submodule's mode restored after."""
     module = unwrapped_module(net)
-    with _HOOK_LOCK:
+    # Hooks sit on the module itself, so two threads must not hook one net at a time.
+    with PROCESS_LOCK:
         modes = [(m, m.training) for m in net.module_.modules()]
         net.module_.eval()
         try:

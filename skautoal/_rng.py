@@ -20,8 +20,33 @@ from sklearn.utils import check_random_state
 
 _SEED_LIMIT = 2**31 - 1
 _HASH_CHUNK = 2**21  # 64-bit words hashed at a time: bounds the temporary memory
-# The global generators belong to the process: whoever borrows them, borrows them alone.
-_GLOBAL_RNG_LOCK = threading.RLock()
+
+
+class _OwnedLock:
+    """A lock that one thread may take several times, and that tells which one has it."""
+
+    def __init__(self):
+        self._lock = threading.RLock()
+        self._depth = 0
+        self.owner: int | None = None
+
+    def __enter__(self):
+        self._lock.acquire()
+        self._depth += 1
+        self.owner = threading.get_ident()
+        return self
+
+    def __exit__(self, *exc):
+        self._depth -= 1
+        if not self._depth:
+            self.owner = None
+        self._lock.release()
+
+
+# The global generators belong to the process, and modes and hooks to the net: whoever
+# borrows them, borrows them alone. With a lock for each, two threads could wait for one
+# another.
+PROCESS_LOCK = _OwnedLock()
 
 
 def draw_seed(random_state) -> int:
@@ -49,7 +74,7 @@ def isolated_rng(seed: int, device: torch.device | str = "cpu") -> Iterator[None
     """Seed torch's and NumPy's global generators inside the block, restore them after."""
     device = torch.device(device)
     devices = [device] if device.type == "cuda" else []
-    with _GLOBAL_RNG_LOCK, torch.random.fork_rng(devices=devices):
+    with PROCESS_LOCK, torch.random.fork_rng(devices=devices):
         numpy_state = np.random.get_state()
         torch.manual_seed(seed)
         np.random.seed(seed)

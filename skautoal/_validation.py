@@ -15,13 +15,14 @@ from torch.utils.data import Dataset
 from .pools import (
     ArrayPool,
     DaskPool,
+    FinitePart,
     Pool,
     StreamPool,
     is_dask_array,
     is_sliceable,
     is_stream,
 )
-from .pools._checks import ChunkCheck
+from .pools._checks import ChunkCheck, check_finite
 
 _TEXT = "OUS"  # kinds of NumPy dtypes that hold strings
 
@@ -97,7 +98,15 @@ def check_samples(
     dtype = "numeric" if integers else np.float32
     try:
         # In C order whatever it was: matrix products round by the layout of memory.
-        X = validate_data(estimator, X, reset=reset, dtype=dtype, order="C", allow_nd=True)
+        X = validate_data(
+            estimator,
+            X,
+            reset=reset,
+            dtype=dtype,
+            order="C",
+            allow_nd=True,
+            ensure_all_finite=reset,  # in pools, the rows are named below
+        )
     except ValueError as exc:
         if "could not convert" not in str(exc):
             raise
@@ -107,6 +116,7 @@ def check_samples(
         ) from exc
     if integers:
         X = X.astype(np.int64 if X.dtype.kind in "iub" else np.float32, copy=False)
+    check_finite(X, name)
     return X
 
 
@@ -169,6 +179,30 @@ def as_pool(X, name: str, *, integers: bool = False, transformed: bool = False, 
             f" {tuple(pool.head.shape)}. Reshape a single sample with X.reshape(1, -1)."
         )
     return pool
+
+
+def finite_part(
+    X, name: str, *, integers: bool = False, transformed: bool = False, shape=None
+) -> FinitePart:
+    """The samples of a pool that hold neither NaN nor infinity.
+
+    The parameters are those of :func:`check_pool`.
+    """
+    if transformed:
+        raise ValueError(
+            "on_nonfinite='skip' cannot tell what the transformers of the pipeline in 'estimator'"
+            " do with NaN. Put an imputer before the net, or leave such samples out yourself."
+        )
+    parts = list(X.values()) if is_dict(X) else [X]
+    if sparse.issparse(X) or not parts or not all(map(_is_array, parts)):
+        raise TypeError(
+            f"on_nonfinite='skip' takes arrays, tensors, and dicts of them, in memory or on disk;"
+            f" '{name}' is {type(X).__name__}. Convert it, or leave such samples out yourself."
+        )
+    _refuse_empty(X, name)
+    check = ChunkCheck(name, integers, shape, finite=False)
+    pool = (DaskPool if is_dask_array(X) else ArrayPool)(X, check)
+    return FinitePart.of(pool, name)
 
 
 def _read_by_slices(X, transformed: bool) -> bool:
@@ -288,11 +322,10 @@ def _check_part(X, name: str, integers: bool):
         X = np.asarray(X, order="C")
         if X.dtype.kind not in "fiub":
             raise TypeError(f"'{name}' must be numeric; got dtype {X.dtype}. Encode it first.")
-        if X.dtype.kind == "f":
-            X = X.astype(np.float32, copy=False)
-            finite = bool(np.isfinite(X).all())
-        else:
+        if X.dtype.kind != "f":
             return X.astype(np.int64, copy=False)
+        with np.errstate(over="ignore"):  # what float32 cannot hold is named as infinite
+            X = X.astype(np.float32, copy=False)
     else:
         if X.is_complex():
             raise TypeError(f"'{name}' must be real; got dtype {X.dtype}.")
@@ -300,11 +333,7 @@ def _check_part(X, name: str, integers: bool):
         if not X.is_floating_point():
             return X.long() if integers else X.float()
         X = X.float()
-        finite = bool(torch.isfinite(X).all())
-    if not finite:
-        raise ValueError(
-            f"Input {name} contains NaN or infinity. Impute or leave out such samples."
-        )
+    check_finite(X, name)
     return X
 
 

@@ -9,6 +9,8 @@ __all__ = [
     "SimulationError",
     "SkautoalError",
     "SkautoalWarning",
+    "StrategyDroppedWarning",
+    "StrategyError",
     "StrategyOutputError",
 ]
 
@@ -23,6 +25,10 @@ class MissingSignalError(SkautoalError, ValueError):
 
 class StrategyOutputError(SkautoalError, ValueError):
     """A strategy returned scores or picks that cannot be used."""
+
+
+class StrategyError(SkautoalError, RuntimeError):
+    """A strategy raised an error, or did not end in time."""
 
 
 class SimulationError(SkautoalError, RuntimeError):
@@ -43,6 +49,10 @@ class SkautoalWarning(UserWarning):
 
 class FewLabelsWarning(SkautoalWarning):
     """There are too few labels for what was asked; a documented fallback is used."""
+
+
+class StrategyDroppedWarning(SkautoalWarning):
+    """A strategy failed, and the work went on without it."""
 
 
 class PoolSizeWarning(SkautoalWarning):

@@ -7,6 +7,7 @@ from ._arrays import ArrayPool, TransformedPool, is_sliceable
 from ._base import Pool, SubPool
 from ._dask import DaskPool, is_dask_array
 from ._datasets import DatasetPool
+from ._finite import FinitePart
 from ._memory import Scratch, check_memory
 from ._streams import StreamPool, is_stream
 
@@ -14,6 +15,7 @@ __all__ = [
     "ArrayPool",
     "DaskPool",
     "DatasetPool",
+    "FinitePart",
     "Pool",
     "Scratch",
     "StreamPool",

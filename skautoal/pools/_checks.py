@@ -26,6 +26,8 @@ class ChunkCheck:
         Shape of a sample, where it is known.
     raw : bool
         Leave the numbers to the transformers of a pipeline; only shapes are checked.
+    finite : bool
+        Refuse NaN and infinity.
 
     """
 
@@ -33,6 +35,7 @@ class ChunkCheck:
     integers: bool = False
     shape: object = None
     raw: bool = False
+    finite: bool = True
 
     def __call__(self, chunk: Chunk, start: int) -> Chunk:
         """Checked rows, float32 or int64, in C order and writeable; ``start`` is the first's."""
@@ -45,7 +48,8 @@ class ChunkCheck:
         if self.raw:
             return chunk
         chunk = map_leaves(self._convert, chunk)
-        map_leaves(lambda leaf: self._check_finite(leaf, start), chunk)
+        if self.finite:
+            map_leaves(lambda leaf: check_finite(leaf, self.name, start), chunk)
         return chunk
 
     def _convert(self, leaf):
@@ -65,18 +69,35 @@ class ChunkCheck:
         # torch warns about memory that must not be written to; a memmap opened for reading is.
         return leaf if leaf.flags.writeable else leaf.copy()
 
-    def _check_finite(self, leaf, start: int) -> None:
-        tensor = torch.as_tensor(leaf)
-        # A finite sum has finite terms; only a sum that is not needs a look at each.
-        if not tensor.is_floating_point() or bool(tensor.sum().isfinite()):
+
+def check_finite(leaf, name: str, start: int = 0) -> None:
+    """Refuse rows that hold NaN or infinity, and say which; ``start`` is the first's."""
+    if isinstance(leaf, np.ndarray):
+        if leaf.dtype.kind != "f":
             return
-        bad = (~torch.isfinite(tensor)).flatten(1).any(1).nonzero().flatten()
-        if len(bad):
-            rows = (bad[:_SHOWN] + start).tolist()
-            raise ValueError(
-                f"Input {self.name} contains NaN or infinity, or values too large for float32:"
-                f" the first such rows are {rows}. Impute or leave out such samples."
-            )
+        with np.errstate(over="ignore", invalid="ignore"):
+            total = leaf.sum()
+    elif leaf.is_floating_point():
+        total = leaf.sum().item()
+    else:
+        return
+    # A finite sum has finite terms; only a sum that is not needs a look at each.
+    if np.isfinite(total):
+        return
+    bad = np.flatnonzero(~finite_rows(leaf))
+    if len(bad):
+        rows = (bad[:_SHOWN] + start).tolist()
+        raise ValueError(
+            f"Input {name} contains NaN or infinity, or values too large for float32:"
+            f" the first such rows are {rows}. Impute or leave out such samples."
+        )
+
+
+def finite_rows(leaf) -> np.ndarray:
+    """Whether each row of an array or a tensor, (n, ...), is finite throughout, (n,) bool."""
+    if isinstance(leaf, torch.Tensor):
+        return torch.isfinite(leaf).flatten(1).all(1).cpu().numpy()
+    return np.isfinite(leaf).reshape(len(leaf), -1).all(axis=1)
 
 
 def as_array(leaf):

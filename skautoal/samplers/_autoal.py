@@ -11,9 +11,12 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from ..search import BUILDERS
 from ..search._adaptive import AdaptiveSearch, SearchOptions
+from ..search._faults import kept, without_failing
 from ..search._objectives import POOL_OBJECTIVES
 from ._composition import StrategiesSampler, utility_names
 from ._explain import Opinions
+
+_IN_FIT, _IN_QUERY = 6, 4  # frames up to the caller of fit, and of query
 
 #: What ``"auto"`` stands for in each mode.
 PRESETS: dict[str, dict[str, Any]] = {
@@ -124,6 +127,15 @@ class AutoALSampler(StrategiesSampler):
         Decides everything: initial weights, training, dropout masks, splits, ties.
     n_jobs : int or None, default=None
         Threads that run the strategies side by side; does not change any result.
+    on_error : {"raise", "drop"}, default="raise"
+        What happens when a strategy raises an error, returns NaN, wrong shapes or wrong
+        indices, or takes too long. ``"raise"``: an error that names it. ``"drop"``: a
+        warning that names it; the answer is that of a sampler made without it. What one
+        query drops, the next one tries again; what ``fit`` drops is out until the next.
+    strategy_timeout : float or None, default=None
+        Seconds a strategy may take each time it is asked. The thread of one that takes
+        longer is left behind, since threads cannot be stopped, and answers then depend on
+        the speed of the machine.
     verbose : int, default=0
         1 shows a progress bar of the search.
 
@@ -136,7 +148,9 @@ class AutoALSampler(StrategiesSampler):
     n_features_in_ : int
         Size of the second axis of ``X``, for arrays.
     strategies_ : list of (str, Strategy)
-        The candidates with their names.
+        The candidates with their names, without those that ``fit`` dropped.
+    dropped_strategies_ : dict of str to str
+        Names of the strategies that the last fit or query went on without, and why.
     strategy_weights_ : dict of str to dict of str to float
         Share of trust in each strategy: over the ``"labeled"`` samples after ``fit``,
         over the ``"pool"`` and the ``"batch"`` of the last query.
@@ -149,8 +163,8 @@ class AutoALSampler(StrategiesSampler):
 
     Notes
     -----
-    A query changes no state but ``strategy_weights_``, ``search_history_`` and
-    ``timings_``, which describe it; the same pool gives the same answer.
+    A query changes no state but ``strategy_weights_``, ``search_history_``, ``timings_``
+    and ``dropped_strategies_``, which describe it; the same pool gives the same answer.
 
     References
     ----------
@@ -188,6 +202,8 @@ class AutoALSampler(StrategiesSampler):
         "n_steps": [Interval(Integral, 1, None, closed="left")],
         "prior": [Interval(Real, 0, None, closed="left")],
         "n_jobs": [Integral, None],
+        "on_error": [StrOptions({"raise", "drop"})],
+        "strategy_timeout": [Interval(Real, 0, None, closed="neither"), None],
         "verbose": ["verbose"],
     }
 
@@ -215,6 +231,8 @@ class AutoALSampler(StrategiesSampler):
         prefit=False,
         random_state=None,
         n_jobs=None,
+        on_error="raise",
+        strategy_timeout=None,
         verbose=0,
     ):
         super().__init__(
@@ -240,6 +258,8 @@ class AutoALSampler(StrategiesSampler):
         self.n_steps = n_steps
         self.prior = prior
         self.n_jobs = n_jobs
+        self.on_error = on_error
+        self.strategy_timeout = strategy_timeout
         self.verbose = verbose
 
     def _check_layout(self, layout):
@@ -281,6 +301,8 @@ class AutoALSampler(StrategiesSampler):
             n_instances=self.n_instances,
             n_jobs=self.n_jobs,
             verbose=self.verbose,
+            on_error=self.on_error,
+            timeout=self.strategy_timeout,
         )
 
     def _start(self, signals):
@@ -288,8 +310,12 @@ class AutoALSampler(StrategiesSampler):
         search = AdaptiveSearch(
             self._candidates, self._names, self._options(), self._round_seed("search")
         )
-        search.learn(self._task, signals)
+        _, search, dropped = without_failing(
+            search, lambda search: search.learn(self._task, signals), _IN_FIT
+        )
         self._search = search
+        self._fit_dropped = self.dropped_strategies_ = dropped
+        self.strategies_ = kept(self.strategies_, dropped)
         self.search_history_ = search.history
         if search.labeled_weights is not None:
             self._note_weights("labeled", search.labeled_weights)
@@ -297,14 +323,20 @@ class AutoALSampler(StrategiesSampler):
         self.timings_ = dict(self._fit_timings)
 
     def _pick(self, signals, n_instances, seed):
-        search = replace(self._search, timings={})
-        result = search.query(self._task, signals, n_instances, seed)
-        self._note_weights("pool", result.weights)
+        def ask(search: AdaptiveSearch):
+            if search.net is None and self._search.net is not None:
+                search.learn(self._task, self._labeled_signals())
+            return search.query(self._task, signals, n_instances, seed)
+
+        everything = replace(self._search, timings={})
+        result, search, dropped = without_failing(everything, ask, _IN_QUERY)
+        self.dropped_strategies_ = self._fit_dropped | dropped
+        self._note_weights("pool", result.weights, search.names)
         histories = [h for h in (search.history, result.history) if h is not None]
         self.search_history_ = np.concatenate(histories) if histories else None
         self.timings_ = self._fit_timings | {
             f"query_{stage}": seconds
             for stage, seconds in {**signals.timings, **search.timings}.items()
         }
-        names = utility_names(self._names, result.weights)
+        names = utility_names(search.names, result.weights)
         return result.picks, result.scores, Opinions(names, result.utilities, result.weights)

@@ -27,10 +27,11 @@ from .._validation import (
     check_samples,
     concat_labels,
     concat_samples,
+    finite_part,
     row_shape,
 )
-from ..pools import check_memory
-from ..signals import Signals
+from ..pools import Pool, check_memory
+from ..signals import NetSignals, Signals
 from ..strategies._base import check_n_instances
 from ..strategies._cost_aware import PROPOSED, check_costs
 from ._costs import pick_by_cost
@@ -144,11 +145,13 @@ class BaseSampler(DiagramMixin, ExplainMixin, MetaEstimatorMixin, ClassifierMixi
         self.classes_ = task.classes
         self.X_labeled_, self.y_labeled_ = X, y
         self.timings_ = {"train": time.perf_counter() - start}
-        labeled = task.net_signals(
-            task.X_labeled, n_passes=self.n_passes, seed=self._round_seed("mc"), labeled=False
-        )
-        self._start(labeled)
+        self._start(self._labeled_signals())
         return self
+
+    def _labeled_signals(self) -> NetSignals:
+        seed = self._round_seed("mc")
+        task = self._task
+        return task.net_signals(task.X_labeled, n_passes=self.n_passes, seed=seed, labeled=False)
 
     def query(
         self,
@@ -159,6 +162,7 @@ class BaseSampler(DiagramMixin, ExplainMixin, MetaEstimatorMixin, ClassifierMixi
         costs=None,
         budget=None,
         max_memory=None,
+        on_nonfinite="raise",
     ):
         """Choose the samples of a pool that should be labelled next.
 
@@ -184,6 +188,11 @@ class BaseSampler(DiagramMixin, ExplainMixin, MetaEstimatorMixin, ClassifierMixi
             Bytes, or a text like ``"2GB"``, that what is computed of the pool and work on
             it may take; None for no limit. Beyond it, strategies that score each sample by
             itself still see the whole pool, others a random part of it, chosen by content.
+        on_nonfinite : {"raise", "skip"}, default="raise"
+            What becomes of samples that hold NaN or infinity. ``"raise"``: an error that
+            names the first of them. ``"skip"``: the answer is that of the pool without them,
+            in rows of the pool with them. That takes one more reading, and an array or a
+            tensor, in memory or on disk, or a dict of them.
 
         Returns
         -------
@@ -192,7 +201,7 @@ class BaseSampler(DiagramMixin, ExplainMixin, MetaEstimatorMixin, ClassifierMixi
         utilities : ndarray of shape (n_pool,)
             What the sampler thinks of every sample, higher is better; only with
             ``return_utilities``. The batch need not be the top of it: diverse batches
-            skip samples that resemble better ones.
+            skip samples that resemble better ones. Samples skipped for NaN have ``-inf``.
 
         Notes
         -----
@@ -204,6 +213,11 @@ class BaseSampler(DiagramMixin, ExplainMixin, MetaEstimatorMixin, ClassifierMixi
         there is budget left.
         """
         check_is_fitted(self, "estimator_")
+        finite = self._finite_part(X_unlabeled, on_nonfinite)
+        if finite is not None:
+            X_unlabeled = finite.pool
+            given = check_costs(costs, budget, finite.n_given)
+            costs = None if given is None else given[finite.rows]
         with self._opened(X_unlabeled, max_memory) as (pool, signals):
             n = signals.n_samples
             prices = check_costs(costs, budget, n)
@@ -229,6 +243,8 @@ class BaseSampler(DiagramMixin, ExplainMixin, MetaEstimatorMixin, ClassifierMixi
             if rows is not None:
                 indices = rows.cpu().numpy()[indices]
                 utilities = utilities.new_zeros(n).index_copy_(0, rows, utilities)
+        if finite is not None:
+            indices, utilities = finite.rows[indices], finite.spread(utilities)
         if return_utilities:
             return indices, utilities.cpu().numpy()
         return indices
@@ -353,7 +369,8 @@ class BaseSampler(DiagramMixin, ExplainMixin, MetaEstimatorMixin, ClassifierMixi
     def _opened(self, X_unlabeled, max_memory=None):
         """The checked pool and its signals, in a block after which nothing is left on disk."""
         limit = check_memory(max_memory)
-        pool = self._check_pool(X_unlabeled, "X_unlabeled")
+        checked = isinstance(X_unlabeled, Pool)  # nothing that a user has is one
+        pool = X_unlabeled if checked else self._check_pool(X_unlabeled, "X_unlabeled")
         seed = self._round_seed("mc")
         signals = self._task.signals(pool, n_passes=self.n_passes, seed=seed, max_memory=limit)
         with closing(signals):
@@ -367,14 +384,22 @@ class BaseSampler(DiagramMixin, ExplainMixin, MetaEstimatorMixin, ClassifierMixi
         return asked.names
 
     def _check_pool(self, X, name: str):
-        return check_pool(
-            self,
-            X,
-            name,
-            integers=self._template.takes_integers,
-            transformed=self._template.transformer is not None,
-            shape=self._row_shape,
-        )
+        return check_pool(self, X, name, **self._kind_of_samples())
+
+    def _finite_part(self, X, on_nonfinite):
+        """The finite rows of a pool; None where all are asked for."""
+        if on_nonfinite not in ("raise", "skip"):
+            raise ValueError(f"'on_nonfinite' must be 'raise' or 'skip'; got {on_nonfinite!r}.")
+        if on_nonfinite == "raise":
+            return None
+        return finite_part(X, "X_unlabeled", **self._kind_of_samples())
+
+    def _kind_of_samples(self) -> dict:
+        return {
+            "integers": self._template.takes_integers,
+            "transformed": self._template.transformer is not None,
+            "shape": self._row_shape,
+        }
 
     def _check_samples(self, X, name: str, template: TaskTemplate, *, reset: bool):
         checked = check_samples(

@@ -146,17 +146,17 @@ class StrategiesSampler(NamedListMixin, BaseSampler):
         self.strategy_weights_ = {}
 
     def _asked(self, X, indices, memo):
-        self._note_weights("batch", memo.weights[indices])
+        self._note_weights("batch", memo.weights[indices], memo.names)
 
     def _opinions(self, signals, n_instances, seed, answer) -> Opinions:
         return answer[2]
 
-    def _note_weights(self, part: str, weights: Tensor) -> None:
+    def _note_weights(self, part: str, weights: Tensor, names: Sequence[str] | None = None) -> None:
         """Say in ``strategy_weights_`` what weights (n, K) some samples have on average."""
         if len(weights):
             if part == "batch":
                 self._batch_weights = weights
-            shares = mean_weights(weights, self._names)
+            shares = mean_weights(weights, self._names if names is None else names)
             self.strategy_weights_ = self.strategy_weights_ | {part: shares}
 
     def _strategies_to_show(self):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -24,6 +24,7 @@ from ..exceptions import FewLabelsWarning
 from ..signals import NetSignals
 from ..strategies import Strategy
 from ._builders import build_batch
+from ._faults import kept
 from ._features import sample_features
 from ._filter import progressive_filter
 from ._fit_net import HeadFitNet, ModuleFitNet, SimulatedPool
@@ -60,6 +61,8 @@ class SearchOptions:
     n_instances: int
     n_jobs: int | None
     verbose: int
+    on_error: str = "raise"
+    timeout: float | None = None
 
 
 @dataclass
@@ -119,6 +122,12 @@ class AdaptiveSearch:
         """Whether there is anything to search over."""
         return self.options.objective is not None and len(self.strategies) > 1
 
+    def without(self, names: Collection[str]) -> AdaptiveSearch:
+        """The search over the other candidates, which has learned nothing yet."""
+        pairs = kept(list(zip(self.names, self.strategies, strict=True)), names)
+        strategies = [strategy for _, strategy in pairs]
+        return AdaptiveSearch(strategies, [name for name, _ in pairs], self.options, self.seed)
+
     def learn(self, task: TaskModel, signals: NetSignals) -> None:
         """Simulate rounds on the labelled set and train SearchNet on them."""
         if not self.learns or self.options.objective not in LABEL_OBJECTIVES:
@@ -163,6 +172,8 @@ class AdaptiveSearch:
                 seed=derive_seed(seed, "candidates"),
                 n_jobs=options.n_jobs,
                 timings=self.timings,
+                on_error=options.on_error,
+                timeout=options.timeout,
             )
             rng = np.random.RandomState(derive_seed(seed, "vote"))
             vote = vote_weights(utilities, signals.order(rng))
@@ -182,6 +193,8 @@ class AdaptiveSearch:
                 n_rounds=options.filter_rounds,
                 n_subsets=_FILTER_SUBSETS,
                 seed=derive_seed(seed, "filter"),
+                on_error=options.on_error,
+                timeout=options.timeout,
             )
             left = signals if len(rows) == signals.n_samples else signals.take(rows)
         with self._timed("batch"):
@@ -215,6 +228,8 @@ class AdaptiveSearch:
                     kind=self.options.utilities,
                     seed=seed,
                     n_jobs=self.options.n_jobs,
+                    on_error=self.options.on_error,
+                    timeout=self.options.timeout,
                 )
             )
             inputs.append(sample_features(pool.signals, columns[-1], seed))
@@ -318,7 +333,7 @@ class AdaptiveSearch:
             "Every class in 'y' has a single label, so none can be held out to teach the"
             f" search: {fallback}. This passes as labels come in.",
             FewLabelsWarning,
-            stacklevel=7,  # the caller of fit or teach
+            stacklevel=9,  # the caller of fit or teach
         )
 
     def _timed(self, stage: str) -> _Stopwatch:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 from .._rng import derive_seed
 from ..signals import Signals
 from ..strategies import Strategy
+from ._faults import Faults
 
 _SUBSET_SHARE = 0.5  # of the pool that is left
 
@@ -23,6 +25,8 @@ def progressive_filter(
     n_rounds: int,
     n_subsets: int,
     seed: int,
+    on_error: str = "raise",
+    timeout: float | None = None,
 ) -> Tensor:
     """Rows of the pool that some strategy wants, round after round.
 
@@ -44,6 +48,8 @@ def progressive_filter(
         Random halves J in each round; at most M J b rows survive it.
     seed : int
         Decides the halves, ties and draws.
+    on_error, timeout
+        See :func:`candidate_utilities`.
 
     Returns
     -------
@@ -68,6 +74,7 @@ def progressive_filter(
     (True, True)
 
     """
+    faults = Faults(strategies, on_error, timeout)
     for strategy in strategies:
         signals.check_available(strategy.needs, strategy.name)
     rows = torch.arange(signals.n_samples, device=signals.device)
@@ -86,7 +93,11 @@ def progressive_filter(
             order = pool.order(np.random.RandomState(derive_seed(seed, *labels)))[:size]
             part = pool.take(order)
             for position, strategy in enumerate(strategies):
-                picks = strategy.rank(part, n_instances, derive_seed(seed, *labels, position))
+                own_seed = derive_seed(seed, *labels, position)
+                work = partial(strategy.rank, part, n_instances, own_seed)
+                picks, error = faults.attempt(position, work)
+                faults.note(position, error)
+                faults.settle()
                 wanted.append(order[picks])
         rows = rows[torch.unique(torch.cat(wanted))]
     return rows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from joblib import Parallel, delayed
@@ -11,9 +12,11 @@ from scipy.stats import kendalltau
 from torch import Tensor
 
 from .._rng import derive_seed
+from ..exceptions import StrategyOutputError
 from ..ops._ranking import average_ranks, top_k
 from ..signals import Signals
 from ..strategies import ScoreStrategy, Strategy
+from ._faults import Faults
 
 _AGREE = 0.95  # Kendall's tau above which two strategies count as one
 _AGREE_ROWS = 2_000  # rows it is measured on
@@ -29,6 +32,8 @@ def candidate_utilities(
     seed: int,
     n_jobs: int | None = None,
     timings: dict[str, float] | None = None,
+    on_error: str = "raise",
+    timeout: float | None = None,
 ) -> Tensor:
     """Run every candidate once and put their answers on one scale.
 
@@ -50,34 +55,50 @@ def candidate_utilities(
         Threads that run candidates side by side.
     timings : dict, optional
         Seconds of each candidate are added here by name.
+    on_error : {"raise", "drop"}, default="raise"
+        Whether the error of a candidate is raised as it comes, or those of all candidates
+        together, for a caller that goes on without them.
+    timeout : float, optional
+        Seconds that a candidate may take.
 
     Returns
     -------
     utilities : Tensor of shape (n, K)
         In [0, 1], higher is better.
 
+    Raises
+    ------
+    StrategyError, StrategyOutputError, MissingSignalError
+        The error of the first candidate that fails; the message names it.
+
     """
+    faults = Faults(strategies, on_error, timeout)
     whole = [strategy for strategy in strategies if strategy.reads_whole_pool]
     needs = {name for strategy in whole for name in strategy.needs}
-    for strategy in strategies:
+    for position, strategy in enumerate(strategies):
         # Names the one at fault before the shared pass computes anything.
-        signals.check_available(strategy.needs, strategy.name)
+        check = partial(signals.check_available, strategy.needs, strategy.name)
+        faults.note(position, faults.attempt(position, check)[1])
+    faults.settle()
     signals.compute(needs)
 
-    def run(position: int, strategy: Strategy) -> tuple[Tensor, float]:
+    def run(position: int, strategy: Strategy) -> tuple[Tensor, Exception | None, float]:
         start = time.perf_counter()
-        column = _utilities(
-            strategy, signals, n_instances, kind, derive_seed(seed, "candidate", position)
-        )
-        return column, time.perf_counter() - start
+        own_seed = derive_seed(seed, "candidate", position)
+        work = partial(_utilities, strategy, signals, n_instances, kind, own_seed)
+        column, error = faults.attempt(position, work)
+        return column, error, time.perf_counter() - start
 
     results = Parallel(n_jobs=n_jobs, prefer="threads")(
         delayed(run)(position, strategy) for position, strategy in enumerate(strategies)
     )
+    for position, (_, error, _) in enumerate(results):
+        faults.note(position, error)
+    faults.settle()
     if timings is not None:
-        for strategy, (_, seconds) in zip(strategies, results, strict=True):
+        for strategy, (*_, seconds) in zip(strategies, results, strict=True):
             timings[strategy.name] = timings.get(strategy.name, 0.0) + seconds
-    return torch.stack([column for column, _ in results], dim=1)
+    return torch.stack([column for column, *_ in results], dim=1)
 
 
 def _utilities(
@@ -95,9 +116,25 @@ def _utilities(
         return _share_ties(utilities, scores, n_instances)
     if kind == "rank":
         m = min(n, _PICKS_PER_INSTANCE * n_instances)
-        return strategy.evaluate(signals, m, seed)[1]
+        return _checked(strategy, strategy.evaluate(signals, m, seed)[1], utilities)
     utilities[strategy.rank(signals, n_instances, seed)] = 1.0
     return utilities
+
+
+def _checked(strategy: Strategy, column, like: Tensor) -> Tensor:
+    """Utilities of a strategy that has an ``evaluate`` of its own, which nobody has checked."""
+    if not isinstance(column, Tensor) or column.shape != like.shape:
+        shape = tuple(getattr(column, "shape", ()))
+        raise StrategyOutputError(
+            f"Strategy {strategy.name} returned utilities of shape {shape} for {len(like)}"
+            " samples. Its evaluate must return picks and a tensor of utilities of shape (n,)."
+        )
+    if not bool(torch.isfinite(column).all()):
+        raise StrategyOutputError(
+            f"Strategy {strategy.name} returned NaN or infinity among its utilities. They must"
+            " be finite."
+        )
+    return column.to(like)
 
 
 def _share_ties(utilities: Tensor, scores: Tensor, k: int) -> Tensor:

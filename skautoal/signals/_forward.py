@@ -15,11 +15,11 @@ from torch.utils.data import Dataset
 
 from .. import _net
 from .._layers import captured_input, first_output
-from .._mc_dropout import MCDropout
+from .._mc_dropout import MCDropout, is_out_of_memory
 from .._rng import combine_hashes, derive_seed, hash_rows, isolated_rng
 from ..exceptions import MissingSignalError
 from ..pools import DatasetPool, Pool
-from ..pools._base import chunk_rows
+from ..pools._base import chunk_rows, cut
 from ._names import row_axis
 from ._signals import Signals
 
@@ -40,6 +40,7 @@ class ForwardPasses(Signals):
     seed: int
     chunk_size: int | None
     _members: list
+    _rows_that_fit: int | None = None  # of a forward pass; known once memory has run out
 
     @property
     def pool(self) -> Pool | None:
@@ -70,10 +71,7 @@ class ForwardPasses(Signals):
                 dropout = MCDropout(module, self.n_passes, derive_seed(self.seed, "mc"))
             for x, size in self.batches(self._copies(names)):
                 with torch.no_grad():
-                    arrays = self._forward(x, size, seen, dropout)
-                    for name, nets in others.items():
-                        P = [_probabilities(net, x) for net in nets]
-                        arrays[name] = torch.stack(P) if row_axis(name) else P[0]
+                    arrays = self._in_memory(x, size, partial(self._pass, seen, dropout, others))
                 if with_mc and not passes_differ:
                     passes = arrays["mc_probabilities"]
                     passes_differ = not bool((passes[:1] == passes).all())
@@ -117,6 +115,34 @@ class ForwardPasses(Signals):
             )
             for member in range(self.n_members)
         ]
+
+    def _in_memory(self, x, size: int, function) -> dict[str, Tensor]:
+        """Signals ``function(x, size)`` of a chunk, in smaller pieces where memory runs out."""
+        while True:
+            step = max(1, min(size, self._rows_that_fit or size))
+            try:
+                if step >= size:
+                    return function(x, size)
+                starts = range(0, size, step)
+                slices = [slice(start, min(start + step, size)) for start in starts]
+                parts = [function(cut(x, rows), rows.stop - rows.start) for rows in slices]
+                return {
+                    name: torch.cat([part[name] for part in parts], dim=row_axis(name))
+                    for name in parts[0]
+                }
+            except (MemoryError, RuntimeError) as exc:
+                if step == 1 or not is_out_of_memory(exc):
+                    raise
+            # After the block, so that what the error refers to is free. The chunks that
+            # follow are not tried whole again.
+            self._rows_that_fit = step // 2
+
+    def _pass(self, seen, dropout, others: dict[str, list], x, size: int) -> dict[str, Tensor]:
+        arrays = self._forward(x, size, seen, dropout)
+        for name, nets in others.items():
+            P = [_probabilities(net, x) for net in nets]
+            arrays[name] = torch.stack(P) if row_axis(name) else P[0]
+        return arrays
 
     def _forward(self, x, size: int, seen: list[Tensor], dropout: MCDropout | None):
         def forward() -> tuple[Tensor, ...]:

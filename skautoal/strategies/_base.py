@@ -207,6 +207,10 @@ class ScoreStrategy(Strategy):
                 f"Strategy {self.name} returned {raw!r:.80}, not numbers. It must return"
                 " one score per sample, an array of shape (n,)."
             ) from exc
+        if scores.is_complex():
+            raise StrategyOutputError(
+                f"Strategy {self.name} returned complex scores ({scores.dtype}). They must be real."
+            )
         if scores.shape != (signals.n_samples,):
             raise StrategyOutputError(
                 f"Strategy {self.name} returned scores of shape {tuple(scores.shape)} for"
@@ -252,15 +256,18 @@ class BatchStrategy(Strategy):
         return picks, utilities
 
     def _checked(self, picks, n: int, k: int) -> Tensor:
-        picks = torch.as_tensor(picks)
-        distinct = len(torch.unique(picks))
-        inside = bool(((picks >= 0) & (picks < n)).all())
-        if picks.shape != (k,) or distinct != k or picks.is_floating_point() or not inside:
+        try:
+            rows = torch.as_tensor(picks)
+        except (TypeError, ValueError, RuntimeError):
+            rows = torch.empty(0)
+        whole = not (rows.is_floating_point() or rows.is_complex() or rows.dtype == torch.bool)
+        if rows.shape != (k,) or not whole or not _are_distinct_rows(rows, n):
+            given = picks.tolist() if hasattr(picks, "tolist") else picks
             raise StrategyOutputError(
-                f"Strategy {self.name} returned {picks.tolist()!r:.80} for n_instances={k}"
+                f"Strategy {self.name} returned {given!r:.80} for n_instances={k}"
                 f" and {n} samples. It must return {k} distinct integers in 0..{n - 1}."
             )
-        return picks.long()
+        return rows.long()
 
 
 class Callable(ScoreStrategy):
@@ -320,6 +327,11 @@ def check_n_instances(n_instances, n_samples: int) -> int:
             stacklevel=3,
         )
     return min(n_instances, n_samples)
+
+
+def _are_distinct_rows(rows: Tensor, n: int) -> bool:
+    inside = bool(((rows >= 0) & (rows < n)).all())
+    return inside and len(torch.unique(rows)) == len(rows)
 
 
 def _as_rng(random_state) -> np.random.RandomState:

@@ -200,10 +200,9 @@ def claims() -> dict[str, object]:
 
 #: Where each part runs: tasks, regimes, seeds.
 STUDY_TASKS = ["digits", "dna", "satellite", "fortunes_topic_minilm"]
-FIELD_TASKS = [*STUDY_TASKS, "segment"]
 PLAN: dict[str, tuple[list[str], list[str], int]] = {
     "claims": (TABULAR + EMBEDDINGS, ["low", "mid"], 10),
-    "field": (FIELD_TASKS, ["low", "mid"], 2),
+    "field": (STUDY_TASKS, ["low", "mid"], 2),
     "variants": (
         [f"{t}-{v}" for t in ("digits", "satellite") for v in ("noisy", "imbalanced")],
         ["low", "mid"],
@@ -212,11 +211,11 @@ PLAN: dict[str, tuple[list[str], list[str], int]] = {
     "images": (IMAGES, ["low"], 3),
     "candidates": (STUDY_TASKS, ["low", "mid"], 5),
     "objectives": (STUDY_TASKS, ["low", "mid"], 4),
-    **{part: (STUDY_TASKS, ["low", "mid"], 3) for part in ("builders", "controls", "paper_mode")},
+    "builders": (STUDY_TASKS, ["low", "mid"], 3),
     "small": (["digits", "digits-noisy", "breast_cancer", "wine"], ["low"], 5),
 }
 
 
 def plan(part: str) -> tuple[list[str], list[str], int]:
     """Tasks, regimes and number of seeds of a part."""
-    return PLAN.get(part, (STUDY_TASKS, ["low"], 3))
+    return PLAN.get(part, (STUDY_TASKS, ["low"], 2))

@@ -94,7 +94,8 @@ def plot_critical_difference(results: Results, *, metric="accuracy", alpha=0.05,
     for side in ("left", "right", "top"):
         ax.spines[side].set_visible(False)
     ax.set_yticks([])
-    ax.set_xticks(range(1, n + 1))
+    every = 1 if n <= 15 else 5  # numbers of more methods would touch each other
+    ax.set_xticks([1, *range(5, n + 1, every)] if every > 1 else range(1, n + 1))
     ax.xaxis.set_ticks_position("top")
     ax.spines["top"].set_position(("data", 0))
     return ax

@@ -158,8 +158,12 @@ def parts() -> dict[str, dict]:
             for b in ("top", "stochastic", "kmeans++", "herding", "joint_herding")
         },
         "filter": {f"filter={n}": equal(filter_rounds=n) for n in (0, 1, 2)},
-        "tau": {"annealed": learned(), "sharp": SharpTau(), "soft": SoftTau()},
-        "warm_start": {"cold": learned(), "warm": WarmStart()},
+        "tau": {
+            "annealed": learned(),
+            "sharp": SharpTau(mode="search"),
+            "soft": SoftTau(mode="search"),
+        },
+        "warm_start": {"cold": learned(), "warm": WarmStart(mode="search")},
         "paper_mode": {"paper": AutoALSampler(mode="paper"), "vote": AutoALSampler(mode="vote")},
         "controls": {
             "learned": learned(),

@@ -105,3 +105,10 @@ def test_every_part_names_methods_that_run_and_tasks_that_load(study):
     methods = {**parts()["tau"], **parts()["warm_start"], **parts()["small"]}
     results = compare(methods, task, seeds=1, regimes=tiny, verbose=0)
     assert np.isfinite(results.aubc()).all()
+
+
+@pytest.mark.parametrize("part", ["splits", "utilities", "search_net", "tau", "warm_start"])
+def test_what_varies_the_search_searches(study, part):
+    from _study import parts
+
+    assert all(method._options().objective == "mixed" for method in parts()[part].values())

@@ -152,11 +152,12 @@ class AutoALSampler(StrategiesSampler):
     dropped_strategies_ : dict of str to str
         Names of the strategies that the last fit or query went on without, and why.
     strategy_weights_ : dict of str to dict of str to float
-        Share of trust in each strategy: over the ``"labeled"`` samples after ``fit``,
-        over the ``"pool"`` and the ``"batch"`` of the last query.
-    search_history_ : structured ndarray
+        Share of trust in each strategy: over the ``"labeled"`` samples after ``fit``, if
+        the weights are learned, over the ``"pool"`` and the ``"batch"`` of the last query.
+    search_history_ : structured ndarray or None
         One row a step: phase, step, temperature tau, objective and its two parts,
-        ranking loss, and norm of the gradient into SearchNet.
+        ranking loss, and norm of the gradient into SearchNet. None where nothing is
+        learned.
     timings_ : dict of str to float
         Seconds of each stage of the last fit and query: training, signals, each
         strategy, search, batch.

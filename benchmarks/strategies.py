@@ -1,9 +1,10 @@
 """Seconds and memory of every strategy, with the fastest peers beside them.
 
 Every cell runs in a fresh process on the same inputs: embeddings and predictions are
-given, so that only the strategy is measured. Peak memory is that of the whole process,
-and beside it what the query adds to the inputs. Seconds are the median of up to five
-queries in the process.
+given, so that only the strategy is measured. The process is forked from a server that has
+imported the libraries and done nothing else. Peak memory is that of the whole process,
+and beside it what the query adds to the inputs; a cell may have 16 GB of address space.
+Seconds are the median of up to five queries in the process.
 
 Results are appended to a JSON-lines file as they come; a second call goes on where the
 first stopped, and tries again what a shorter time-out ended. What failed in a cell that is
@@ -21,11 +22,10 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import multiprocessing
 import os
 import platform
 import resource
-import subprocess
-import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -51,6 +51,9 @@ BARS = {
 }
 
 SKIPPED = "skipped: smaller cell failed"
+OUT_OF_MEMORY = "out of memory"
+#: Address space of a cell, bytes.
+MEMORY = 16 << 30
 KEY = ("who", "name", *"ndCb")
 
 #: Queries are repeated, at most five times, until they have taken so many seconds.
@@ -149,15 +152,33 @@ def _peak_mb() -> float:
 def measure(who: str, name: str, cell: tuple, timeout: float) -> dict:
     """Measure one cell in a fresh process; time-outs and failures are results."""
     key = {"who": who, "name": name, **dict(zip("ndCb", cell, strict=True))}
-    command = [sys.executable, __file__, "--cell", json.dumps(key)]
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["torch", "sklearn.cluster", "skautoal.strategies", "skorch"])
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_cell_process, args=(theirs, key))
+    process.start()
+    theirs.close()
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout)
-    except subprocess.TimeoutExpired:
-        return {**key, "failure": f"over {timeout:.0f} s"}
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        return {**key, "failure": "out of memory" if done.returncode == -9 else last[:120]}
-    return {**key, **json.loads(done.stdout.splitlines()[-1])}
+        if not ours.poll(timeout):
+            return {**key, "failure": f"over {timeout:.0f} s"}
+        return {**key, **ours.recv()}
+    except EOFError:  # it died without a word, which is what the kernel does to the greedy
+        process.join()
+        return {**key, "failure": OUT_OF_MEMORY if process.exitcode == -9 else "died"}
+    finally:
+        process.kill()
+        process.join()
+
+
+def _cell_process(connection, key: dict) -> None:
+    """Send the result of a cell, or what went wrong, through ``connection``."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    try:
+        connection.send(run_cell(**key))
+    except BaseException as error:
+        said = f"{type(error).__name__}: {error}".splitlines()[0]
+        greedy = isinstance(error, MemoryError) or "allocate" in said
+        connection.send({"failure": OUT_OF_MEMORY if greedy else said[:120]})
 
 
 def key_of(row: dict) -> tuple:
@@ -252,12 +273,7 @@ def main() -> None:
     parser.add_argument("--timeout", type=float, default=600)
     parser.add_argument("--out", type=Path, default=Path("strategies.jsonl"))
     parser.add_argument("--report", action="store_true", help="print tables, run nothing")
-    parser.add_argument("--cell", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.cell:
-        key = json.loads(options.cell)
-        print(json.dumps(run_cell(**key)))
-        return
     rows = []
     if options.out.exists():
         rows = [json.loads(line) for line in options.out.read_text().splitlines()]

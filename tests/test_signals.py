@@ -228,9 +228,12 @@ def test_nothing_is_computed_that_is_not_asked_for(mlp_net, blobs):
         signals.compute({"probabilities"})
         assert sizes == [1, 120]
         assert signals.probabilities is signals.probabilities
-        signals.compute({"probabilities", "logits"})
-        assert sizes == [1, 120]
-    assert list(signals.timings) == ["probabilities"]
+        assert set(signals._arrays) == {"probabilities"}  # of ten million rows each is large
+        signals.compute({"embeddings", "logits"})
+        assert sizes == [1, 120, 120]
+        signals.compute({"probabilities", "logits", "embeddings"})
+        assert sizes == [1, 120, 120]
+    assert list(signals.timings) == ["probabilities", "embeddings+logits"]
     assert signals.labeled.timings == {}
 
 

@@ -256,8 +256,8 @@ class NetSignals(ForwardPasses):
             self._scratch = self._scratch or Scratch()
             store: ScratchStore | MemoryStore = ScratchStore(self._scratch, self.device)
         else:
-            # They come out of the same forward and are small.
-            names = names | {"probabilities", "logits"}
+            # They come out of any forward, are small, and most strategies want them.
+            names = names | {"probabilities"}
             store = MemoryStore(self.n_samples)
         if self._has_workers:
             chunks: Generator = self._by_workers(names, lambda part: part._arrays)

@@ -76,12 +76,22 @@ def isolated_rng(seed: int, device: torch.device | str = "cpu") -> Iterator[None
     devices = [device] if device.type == "cuda" else []
     with PROCESS_LOCK, torch.random.fork_rng(devices=devices):
         numpy_state = np.random.get_state()
-        torch.manual_seed(seed)
+        _seed_torch(seed, device)
         np.random.seed(seed)
         try:
             yield
         finally:
             np.random.set_state(numpy_state)
+
+
+def _seed_torch(seed: int, device: torch.device) -> None:
+    """Seed what the block restores; ``torch.manual_seed`` would seed every device there is."""
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(seed)
+    elif device.type != "cpu":
+        torch.manual_seed(seed)
 
 
 def _mix(words: np.ndarray) -> np.ndarray:
@@ -126,7 +136,12 @@ def random_order(row_hash: np.ndarray, seed: int) -> np.ndarray:
     Rows with the same content are exchangeable; only they are ordered by position,
     at random.
     """
-    return np.lexsort((_among_equals(len(row_hash), seed), _order_keys(row_hash, seed)))
+    keys = _order_keys(row_hash, seed)
+    order = np.argsort(keys)
+    along = keys[order]
+    if (along[1:] == along[:-1]).any():
+        order = np.lexsort((_among_equals(len(keys), seed), keys))
+    return order
 
 
 def first_in_order(row_hash: np.ndarray, seed: int, m: int) -> np.ndarray:

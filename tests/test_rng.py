@@ -78,6 +78,22 @@ def test_isolation_ends_when_the_block_raises():
     assert before == (np.random.get_state()[1].tolist(), torch.get_rng_state().tolist())
 
 
+def test_generators_of_devices_that_are_not_used_stay_the_users(monkeypatch):
+    seeded = []
+    for module, name in [
+        *((module, "manual_seed_all") for module in (torch.cuda, torch.xpu, torch.mtia)),
+        (torch.mps, "manual_seed"),
+    ]:
+        monkeypatch.setattr(module, name, seeded.append)
+    with isolated_rng(0):
+        drawn = torch.rand(3)
+    assert seeded == []
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)  # would seed them all
+        assert torch.equal(torch.rand(3), drawn)
+    assert seeded == [0, 0, 0, 0]
+
+
 def test_a_nested_block_leaves_the_outer_one_alone():
     with isolated_rng(0):
         expected = torch.rand(4)

@@ -16,6 +16,7 @@ from sklearn.utils import _safe_indexing
 from .._net import take_rows
 from .._rng import derive_seed
 from .._validation import is_dict, n_samples
+from ._base import all_or_nothing
 from ._composition import StrategiesSampler, rank_all
 from ._explain import Opinions
 
@@ -76,9 +77,11 @@ class BanditSampler(StrategiesSampler):
             return self.fit(X, y)
         draws, rows = self._answers(X)
         before = len(self.y_labeled_)
-        super().teach(X, y)
-        self._learn(draws, before + rows)
-        self.last_query_ = None
+        # Labels that were kept while the arms were not paid would be taught twice.
+        with all_or_nothing(self):
+            super().teach(X, y)
+            self._learn(draws, before + rows)
+            self.last_query_ = None
         return self
 
     def _pick(self, signals, n_instances, seed):

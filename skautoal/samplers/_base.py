@@ -122,7 +122,7 @@ class BaseSampler(DiagramMixin, ExplainMixin, MetaEstimatorMixin, ClassifierMixi
 
     def _fit(self, X, y, previous):
         """Fit, or leave all as it was; ``previous`` is the last round's task model, or None."""
-        with _all_or_nothing(self):
+        with all_or_nothing(self):
             return self._fit_round(X, y, previous)
 
     def _fit_round(self, X, y, previous):
@@ -433,7 +433,7 @@ class _AskedFor:
 
 
 @contextmanager
-def _all_or_nothing(estimator):
+def all_or_nothing(estimator):
     """Give ``estimator`` its attributes back if the block raises."""
     before = dict(vars(estimator))
     try:

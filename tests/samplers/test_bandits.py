@@ -229,6 +229,25 @@ def test_a_refused_teach_changes_nothing(halves):
     assert sampler.arm_counts_.sum() == 5
 
 
+def test_an_interrupt_while_the_arms_are_paid_changes_nothing(halves, monkeypatch):
+    X, y = halves
+    sampler = ALBLSampler(strategies=["random", "margin"], p_min=0.2, random_state=0)
+    sampler.fit(X[:30], y[:30])
+    chosen = 30 + sampler.query(X[30:], 5)
+    before = dict(vars(sampler))
+
+    def interrupted(*_args, **_options):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ALBLSampler, "_learn", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            sampler.teach(X[chosen], y[chosen])
+    assert vars(sampler) == before
+    assert len(sampler.teach(X[chosen], y[chosen]).y_labeled_) == 35
+    assert sampler.arm_weights_.tolist() != [1, 1]
+
+
 def test_samples_of_equal_content_are_each_answered_once(halves):
     X, y = halves
     sampler = TAILORSampler(strategies=["random", "margin"], random_state=0).fit(X[:30], y[:30])

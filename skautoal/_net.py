@@ -265,7 +265,8 @@ def to_probabilities(net, output: Tensor) -> tuple[Tensor, Tensor]:
 
 def _are_distributions(P: Tensor) -> bool:
     """Whether the rows that hold no NaN are probabilities: those say nothing of the criterion."""
-    if bool((P.min() >= 0) & ((P.sum(1) - 1).abs().max() < 1e-3)):
+    low, high = torch.aminmax(P.sum(1))
+    if bool((P.min() >= 0) & (low > 1 - 1e-3) & (high < 1 + 1e-3)):
         return True  # comparisons with NaN are false: none is here
     known = P[~P.isnan().any(1)]
     return bool(((known >= 0).all(1) & ((known.sum(1) - 1).abs() < 1e-3)).all())
@@ -372,6 +373,8 @@ def take_rows(X, indices):
     if isinstance(X, Dataset):
         everything = np.arange(len(X))  # type: ignore[arg-type]  # torch declares no len
         return Subset(X, everything[indices].tolist())
+    if isinstance(X, np.ndarray) and isinstance(indices, np.ndarray):
+        return X[indices]  # skorch would make a list of the indices and look at each
     return multi_indexing(X, indices)
 
 

@@ -1,10 +1,8 @@
-"""What skautoal knows of skorch: fresh nets, training them, what a net can give."""
+"""What skautoal knows of skorch: what a net can give, and running it."""
 
 from __future__ import annotations
 
 import copy
-import inspect
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,18 +10,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier
-from skorch.dataset import ValidSplit, unpack_data
+from skorch.dataset import unpack_data
 from skorch.utils import multi_indexing, to_tensor
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset, default_collate
 
 from ._layers import captured_input, first_output
 from ._mc_dropout import dropout_modules
-from ._rng import PROCESS_LOCK, isolated_rng
+from ._rng import PROCESS_LOCK
 from .exceptions import MissingSignalError
 from .pools import Pool, SubPool
 
@@ -109,103 +106,6 @@ def split_estimator(estimator) -> tuple[Pipeline | None, Any]:
             " NeuralNetClassifier(module)."
         )
     return steps, net
-
-
-def fresh_net(net, codes: np.ndarray | None = None):
-    """Untrained, silent copy of a net, ready for few labels.
-
-    skorch's default validation split takes a fifth of the labels away and fails when
-    a class has fewer than five. Without callbacks nothing reads that fifth, so the
-    copy trains on every label; with callbacks it is kept, unstratified where it must.
-    """
-    new = clone(net).set_params(verbose=0)
-    # Not of its own class: subclasses may hide their parameters behind **kwargs.
-    base = (
-        NeuralNetClassifier if isinstance(net, NeuralNetClassifier) else NeuralNetBinaryClassifier
-    )
-    default = inspect.signature(base.__init__).parameters["train_split"].default
-    split = net.train_split
-    is_default = type(split) is ValidSplit and vars(split) == vars(default)
-    if is_default:
-        few = codes is not None and np.bincount(codes)[np.unique(codes)].min() < 5
-        if not net.callbacks:
-            new.set_params(train_split=None)
-        elif few:
-            new.set_params(train_split=ValidSplit(0.2, random_state=0))
-    return new
-
-
-def fit_net(net, X, codes: np.ndarray, seed: int):
-    """Train ``net`` from scratch on label codes 0..C-1 under one seed; returns it."""
-    y = codes.astype(np.float32 if isinstance(net, NeuralNetBinaryClassifier) else np.int64)
-    with isolated_rng(seed, net.device or "cpu"):
-        _avoid_single_row_batch(net, len(y))
-        try:
-            with _interruptible(net):
-                net.fit(X, y)
-        except ValueError as exc:
-            _explain_split(net, X, y, exc)
-            raise
-    return net
-
-
-@contextmanager
-def _interruptible(net) -> Iterator[None]:
-    """Let a KeyboardInterrupt through, which skorch takes for the end of the training.
-
-    It may be just that: skorch's EarlyStopping raises one in a callback.
-    """
-    loop, interrupted = net.fit_loop, []
-
-    def fit_loop(*args, **kwargs):
-        try:
-            return loop(*args, **kwargs)
-        except KeyboardInterrupt as exc:
-            frames = traceback.extract_tb(exc.__traceback__)
-            if not any(frame.name == "notify" for frame in frames):
-                interrupted.append(exc)
-            raise
-
-    net.fit_loop = fit_loop
-    try:
-        yield
-    finally:
-        del net.fit_loop
-    if interrupted:
-        raise interrupted[0]
-
-
-def _explain_split(net, X, y, exc: ValueError) -> None:
-    """If it was the validation split that failed, say what to do about it."""
-    if net.train_split is None:
-        return
-    try:
-        net.get_split_datasets(X, y)
-    except ValueError:
-        raise ValueError(
-            f"The 'train_split' of the net in 'estimator' fails with {len(y)} labels, the"
-            f" rarest class having {np.unique(y, return_counts=True)[1].min()}: {exc} Set"
-            " train_split=None on the net, or a ValidSplit that is not stratified."
-        ) from exc
-
-
-def initialize_net(net, seed: int):
-    """Give ``net`` its modules with weights drawn from ``seed``; returns it."""
-    with isolated_rng(seed, net.device or "cpu"):
-        return net.initialize()
-
-
-def _avoid_single_row_batch(net, n: int) -> None:
-    """Batch norm cannot train on a batch of one row: shrink batches so that none is left."""
-    net.initialize()
-    batch_norm = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in net.module_.modules())
-    size = net.get_params_for("iterator_train").get("batch_size", net.batch_size)
-    if not batch_norm or size < 2:
-        return
-    smaller = next((s for s in range(size, 1, -1) if n % s != 1), size)
-    if smaller != size:
-        # An attribute, since skorch refuses set_params for iterators of an initialised net.
-        net.iterator_train__batch_size = smaller
 
 
 @contextmanager

@@ -15,7 +15,9 @@ from skorch import NeuralNetClassifier
 from torch import nn
 
 from . import _net
-from ._validation import encode_labels, is_dataset, n_samples
+from ._labels import encode_labels
+from ._training import fit_net, fresh_net, initialize_net
+from ._validation import is_dataset, n_samples
 from .modules import MLP
 from .pools import Pool, TransformedPool
 from .signals import NetSignals
@@ -125,7 +127,7 @@ class TaskTemplate:
                     " first, or leave prefit=False."
                 )
             return cls(estimator, transformer, net, _net.takes_integers(net))
-        template = _net.initialize_net(_net.fresh_net(net), seed)
+        template = initialize_net(fresh_net(net), seed)
         return cls(estimator, transformer, net, _net.takes_integers(template))
 
     def train(self, X, y: np.ndarray, classes, embedding_layer: str, seed: int, check) -> TaskModel:
@@ -155,11 +157,11 @@ class TaskTemplate:
             template = default_net(X_net, n_classes)
         X_net = _net.writeable(X_net)
         row = _net.take_rows(X_net, slice(0, 1))
-        probe = _net.initialize_net(_net.fresh_net(template), seed)
+        probe = initialize_net(fresh_net(template), seed)
         layout = _net.inspect_net(probe, row, embedding_layer)
         known, codes = encode_labels(y, classes, layout.n_outputs)
         check(layout)
-        net = _net.fit_net(_net.fresh_net(template, codes), X_net, codes, seed)
+        net = fit_net(fresh_net(template, codes), X_net, codes, seed)
         estimator = net
         if transformer is not None:
             estimator = Pipeline([*transformer.steps, (self.estimator.steps[-1][0], net)])

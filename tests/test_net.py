@@ -15,7 +15,7 @@ from skorch.callbacks import EarlyStopping
 from skorch.dataset import ValidSplit
 from torch import nn
 
-from skautoal import _net
+from skautoal import _net, _training
 from skautoal._layers import captured_input
 from skautoal._rng import isolated_rng
 from skautoal.exceptions import MissingSignalError
@@ -79,7 +79,7 @@ def test_what_is_no_net_is_refused(estimator):
 
 
 def test_a_fresh_net_is_untrained_and_silent(mlp_net):
-    new = _net.fresh_net(mlp_net)
+    new = _training.fresh_net(mlp_net)
     assert not new.initialized_
     assert new.verbose == 0
     assert mlp_net.initialized_
@@ -97,16 +97,16 @@ def test_a_fresh_net_is_untrained_and_silent(mlp_net):
     ids=["default", "callbacks", "callbacks, few labels", "none", "own"],
 )
 def test_the_validation_split_of_a_fresh_net(params, codes, expected):
-    split = _net.fresh_net(untrained_mlp(**params), codes).train_split
+    split = _training.fresh_net(untrained_mlp(**params), codes).train_split
     assert type(split) is type(expected)
     if expected is not None:
         assert vars(split) == vars(expected)
 
 
 def test_early_stopping_trains_on_few_labels():
-    net = _net.fresh_net(untrained_mlp(callbacks=[EarlyStopping()], max_epochs=2), RARE_CLASS)
+    net = _training.fresh_net(untrained_mlp(callbacks=[EarlyStopping()], max_epochs=2), RARE_CLASS)
     X = np.zeros((len(RARE_CLASS), 5), dtype=np.float32)
-    assert "valid_loss" in _net.fit_net(net, X, RARE_CLASS, 0).history[-1]
+    assert "valid_loss" in _training.fit_net(net, X, RARE_CLASS, 0).history[-1]
 
 
 # ---------------------------------------------------------------- training
@@ -122,14 +122,18 @@ def test_training_depends_on_the_seed_only(name, blobs, images, request):
         return torch.cat([w.flatten() for w in fit(seed).module_.parameters()])
 
     def fit(seed):
-        return _net.fit_net(_net.fresh_net(net).set_params(max_epochs=1), X[:41], y[:41], seed)
+        return _training.fit_net(
+            _training.fresh_net(net).set_params(max_epochs=1), X[:41], y[:41], seed
+        )
 
     assert torch.equal(weights(0), weights(0))
     assert not torch.allclose(weights(0), weights(1))
 
 
 def test_weights_at_initialization_come_from_the_seed():
-    heads = [_net.initialize_net(untrained_mlp(), seed).module_.head.weight for seed in (0, 0, 1)]
+    heads = [
+        _training.initialize_net(untrained_mlp(), seed).module_.head.weight for seed in (0, 0, 1)
+    ]
     assert torch.equal(heads[0], heads[1])
     assert not torch.equal(heads[0], heads[2])
 
@@ -138,12 +142,12 @@ def test_weights_at_initialization_come_from_the_seed():
 def test_batch_norm_never_trains_on_one_row(images, n_rows):
     X, y = images
     net = make_net(ConvNet, max_epochs=1, batch_size=40)
-    assert len(_net.fit_net(net, X[:n_rows], y[:n_rows], 0).history) == 1
+    assert len(_training.fit_net(net, X[:n_rows], y[:n_rows], 0).history) == 1
 
 
 def test_the_batch_size_is_kept_where_batches_have_more_rows(images):
     X, y = images
-    net = _net.fit_net(make_net(ConvNet, max_epochs=1, batch_size=40), X[:42], y[:42], 0)
+    net = _training.fit_net(make_net(ConvNet, max_epochs=1, batch_size=40), X[:42], y[:42], 0)
     assert [batch["train_batch_size"] for batch in net.history[0, "batches"]] == [40, 2]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from skautoal._validation import check_labels
+from skautoal._labels import check_labels
 
 
 @pytest.mark.parametrize("labels", [np.arange(30), np.arange(30).astype(str)])

@@ -17,15 +17,14 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clo
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
+from .._labels import check_labels, concat_labels
 from .._net import is_net, take_rows
 from .._rng import derive_seed, draw_seed
 from .._task import TaskTemplate
 from .._validation import (
-    check_labels,
     check_pool,
     check_row_shape,
     check_samples,
-    concat_labels,
     concat_samples,
     finite_part,
     row_shape,

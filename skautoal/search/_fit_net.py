@@ -19,12 +19,11 @@ from .._layers import first_output
 from .._net import (
     NetLayout,
     evaluation_mode,
-    fit_net,
-    fresh_net,
     predicted_probabilities,
     take_rows,
 )
 from .._rng import derive_seed
+from .._training import fit_net, fresh_net
 from ..signals import NetSignals, Signals
 
 _HEAD_STEPS = 200
@@ -91,17 +90,20 @@ def batched_heads(
     weights : Tensor of shape (S, d, C)
 
     """
-    weights = torch.zeros(len(train), H.shape[1], n_classes, device=H.device, requires_grad=True)
+    S, n_rows = train.shape
+    weights = torch.zeros(S * n_classes, H.shape[1], device=H.device, requires_grad=True)
     optimizer = torch.optim.Adam([weights], lr=_HEAD_LR, fused=True)
-    share = train / train.sum(1, keepdim=True)
-    target = F.one_hot(codes, n_classes).to(H.dtype)
+    share = (train / train.sum(1, keepdim=True)).unsqueeze(1)
+    target = F.one_hot(codes, n_classes).T * share
+    # Classes before rows, (S, C, l): a softmax along a short last axis is many times slower.
+    columns = H.T.contiguous()
     for _ in range(n_steps):
         # The gradient of a softmax regression is known: no graph is built for it.
-        P = (H @ weights.detach()).softmax(-1)
-        residual = (P - target) * share.unsqueeze(-1)
-        weights.grad = H.T @ residual + _HEAD_DECAY * weights.detach()
+        W = weights.detach()
+        residual = (W @ columns).view(S, n_classes, n_rows).softmax(1).mul_(share).sub_(target)
+        weights.grad = torch.addmm(W, residual.flatten(0, 1), H, beta=_HEAD_DECAY)
         optimizer.step()
-    return weights.detach()
+    return weights.detach().view(S, n_classes, -1).mT.contiguous()
 
 
 class _HeadSignals(Signals):

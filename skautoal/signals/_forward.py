@@ -17,6 +17,7 @@ from .. import _net
 from .._layers import captured_input, first_output
 from .._mc_dropout import MCDropout, is_out_of_memory
 from .._rng import combine_hashes, derive_seed, hash_rows, isolated_rng
+from .._training import fit_net, fresh_net
 from ..exceptions import MissingSignalError
 from ..pools import DatasetPool, Pool
 from ..pools._base import chunk_rows, cut
@@ -107,8 +108,8 @@ class ForwardPasses(Signals):
         assert self._labeled is not None
         codes = self.codes.cpu().numpy()
         return [
-            _net.fit_net(
-                _net.fresh_net(self._net, codes),
+            fit_net(
+                fresh_net(self._net, codes),
                 self._labeled.X,
                 codes,
                 derive_seed(self.seed, "ensemble", member),

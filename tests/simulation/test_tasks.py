@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skautoal._net import initialize_net, inspect_net
+from skautoal._net import inspect_net
+from skautoal._training import initialize_net
 from skautoal.simulation import (
     Regime,
     Task,

@@ -15,6 +15,7 @@ smaller in n, d, C and b alike is not tried in a larger one, but recorded as ski
     python benchmarks/strategies.py --grid full --timeout 600 --out ... # all 48 cells
     python benchmarks/strategies.py --grid full --who ours --out ...  # without the peers
     python benchmarks/strategies.py --report --out strategies.jsonl   # tables only
+    python benchmarks/strategies.py --report --out ... --page docs/strategy_costs.md
 """
 
 from __future__ import annotations
@@ -31,30 +32,32 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from _strategy_tables import BAR_CELL, KEY, LARGEST, SKIPPED, key_of, tables
 
 GRIDS = {
-    "bars": [(5_000, 64, 10, 50)],
-    "extreme": [(100_000, 512, 100, 1_000)],
+    "bars": [BAR_CELL],
+    "extreme": [LARGEST],
     "growth": [(n, 64, 10, 100) for n in (5_000, 20_000, 50_000, 100_000)],
     "full": list(
         itertools.product((5_000, 20_000, 50_000, 100_000), (64, 512), (10, 100), (10, 100, 1_000))
     ),
 }
-#: Bars at n = 5,000, d = 64, C = 10, b = 50: at least so many times a peer's speed.
-BARS = {
-    ("badge", "scikit-activeml"): 20,
-    ("kcenter_greedy", "alipy"): 1.2,
-    ("kcenter_greedy", "scikit-activeml"): 5,
-    ("typiclust", "scikit-activeml"): 5,
-    ("probcover", "scikit-activeml"): 5,
-    ("max_herding", "scikit-activeml"): 20,
-}
-
-SKIPPED = "skipped: smaller cell failed"
 OUT_OF_MEMORY = "out of memory"
 #: Address space of a cell, bytes.
 MEMORY = 16 << 30
-KEY = ("who", "name", *"ndCb")
+
+PAGE = """# What every strategy costs
+
+Made by `OMP_NUM_THREADS=1 python benchmarks/strategies.py --report --page docs/strategy_costs.md
+--out benchmarks/results/strategies.jsonl` from results that the same script measured.
+{machine}; scikit-activeml 1.0.1, alipy 1.2.5, baal 2.1.0, small-text 2.0.0.dev4.
+
+n samples in the pool, embeddings d wide, C classes, a batch of b; ten labelled samples a class,
+T = 10 passes, M = 5 members. Signals are given, each cell has a process of its own, and 16 GB of
+address space. Seconds are the median of up to five queries; MB are what the query added to its
+inputs. "Over 60 s" was ended then; what failed in a cell that is nowhere larger was skipped.
+
+{tables}"""
 
 #: Queries are repeated, at most five times, until they have taken so many seconds.
 REPEAT_BELOW = 2.0
@@ -181,11 +184,6 @@ def _cell_process(connection, key: dict) -> None:
         connection.send({"failure": OUT_OF_MEMORY if greedy else said[:120]})
 
 
-def key_of(row: dict) -> tuple:
-    """What tells the results of one cell from all others."""
-    return tuple(row[part] for part in KEY)
-
-
 def known(rows: list[dict], timeout: float) -> dict[tuple, dict]:
     """Results by cell, the last of each, less those that a shorter time-out ended."""
     results = {key_of(row): row for row in rows}
@@ -213,57 +211,6 @@ def smaller_failed(key: tuple, results: dict[tuple, dict]) -> bool:
     )
 
 
-def tables(rows: list[dict]) -> str:
-    """Markdown tables: every cell, the bars, the growth with n."""
-    return "\n".join([*_cell_table(rows), "", *_bar_table(rows), "", *_growth_table(rows)])
-
-
-def _cell_table(rows: list[dict]) -> list[str]:
-    lines = [
-        "| strategy | library | n | d | C | b | seconds | peak MB | added MB |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
-    for row in sorted(rows, key=lambda r: (r["n"], r["d"], r["C"], r["b"], r["name"], r["who"])):
-        result = (
-            f"{row['failure']} | |"
-            if "failure" in row
-            else f"{row['seconds']:.3f} | {row['peak_mb']} | {row['added_mb']}"
-        )
-        lines.append(
-            f"| {row['name']} | {row['who']} | {row['n']} | {row['d']} | {row['C']} |"
-            f" {row['b']} | {result} |"
-        )
-    return lines
-
-
-def _bar_table(rows: list[dict]) -> list[str]:
-    lines = ["| bar | wanted | measured |", "|---|---|---|"]
-    timed = {key_of(row): row["seconds"] for row in rows if "seconds" in row}
-    cell = GRIDS["bars"][0]
-    for (name, peer), wanted in BARS.items():
-        ours, theirs = timed.get(("skautoal", name, *cell)), timed.get((peer, name, *cell))
-        if ours and theirs:
-            lines.append(f"| {name} over {peer} | {wanted}x | {theirs / ours:.1f}x |")
-    return lines
-
-
-def _growth_table(rows: list[dict]) -> list[str]:
-    """Exponents fitted to the seconds of three or more cells that differ in n alone."""
-    d, C, b = GRIDS["growth"][0][1:]
-    lines = [f"| strategy | library | seconds grow as n to the (d={d}, C={C}, b={b}) |"]
-    lines.append("|---|---|---|")
-    points: dict[tuple, list] = {}
-    for row in rows:
-        if "seconds" in row and (row["d"], row["C"], row["b"]) == (d, C, b):
-            point = (row["n"], max(row["seconds"], 1e-4))  # they are rounded to that
-            points.setdefault((row["name"], row["who"]), []).append(point)
-    for (name, who), values in sorted(points.items()):
-        if len(values) >= 3:
-            exponent = np.polyfit(*np.log(np.array(values)).T, 1)[0]
-            lines.append(f"| {name} | {who} | {exponent:.2f} |")
-    return lines
-
-
 def main() -> None:
     """Run the cells that are missing and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -273,6 +220,7 @@ def main() -> None:
     parser.add_argument("--timeout", type=float, default=600)
     parser.add_argument("--out", type=Path, default=Path("strategies.jsonl"))
     parser.add_argument("--report", action="store_true", help="print tables, run nothing")
+    parser.add_argument("--page", type=Path, help="write the tables into this file")
     options = parser.parse_args()
     rows = []
     if options.out.exists():
@@ -280,11 +228,20 @@ def main() -> None:
     results = known(rows, 0 if options.report else options.timeout)
     if not options.report:
         run(options, results)
+    text = tables(list(results.values()))
+    if options.page:
+        options.page.write_text(PAGE.format(machine=machine(), tables=text))
+    else:
+        print(f"\n{machine()}\n\n{text}")
+
+
+def machine() -> str:
+    """Where the figures are from, if they are from here."""
     threads = os.environ.get("OMP_NUM_THREADS", os.cpu_count())
     versions = ", ".join(f"{name} {version(name)}" for name in ("torch", "numpy", "scikit-learn"))
-    print(f"\n{platform.machine()}, {threads} threads, Python {platform.python_version()},")
-    print(f"{versions}; l = 10 C labelled samples, T = 10 passes, M = 5 members\n")
-    print(tables(list(results.values())))
+    return (
+        f"{platform.machine()}, {threads} threads, Python {platform.python_version()}, {versions}"
+    )
 
 
 def run(options: argparse.Namespace, results: dict[tuple, dict]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,10 +15,12 @@ SCRIPT = Path(__file__).parents[1] / "benchmarks" / "strategies.py"
 
 @pytest.fixture(scope="module")
 def script():
+    sys.path.insert(0, str(SCRIPT.parent))  # what it imports lies beside it
     spec = importlib.util.spec_from_file_location("strategies_benchmark", SCRIPT)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module
+    yield module
+    sys.path.remove(str(SCRIPT.parent))
 
 
 def row(who="peer", n=10, d=2, C=2, b=1, name="badge", **result):
@@ -47,11 +51,41 @@ def test_the_report_fits_the_growth_and_compares_with_the_bars(script):
         row(who, 5_000, 64, 10, 50, seconds=seconds, peak_mb=1, added_mb=1)
         for who, seconds in (("skautoal", 0.5), ("scikit-activeml", 6.0))
     ]
-    failed = [row(failure=script.SKIPPED)]
-    report = script.tables(growth + pair + failed)
-    assert "| badge | skautoal | 1.50 |" in report
+    others = [
+        row(failure=script.SKIPPED),
+        row("scikit-activeml", 20_000, 64, 10, 100, failure="over 60 s"),
+        row("skautoal", *script.LARGEST, seconds=0.25, peak_mb=700, added_mb=9),
+    ]
+    report = script.tables(growth + pair + others).splitlines()
+    assert "| badge | skautoal | 1.50 |  |" in report
     assert "| badge over scikit-activeml | 20x | 12.0x |" in report
-    assert f"| badge | peer | 10 | 2 | 2 | 1 | {script.SKIPPED} | | |" in report
+    assert "| badge | scikit-activeml | 1 | 12 | 12 | 12 | 1 | 0 |" in report
+    assert "| badge | skautoal | 0.25 | 700 | 9 |" in report
+    assert "| strategy | library | n = 5,000 | n = 20,000 | n = 50,000 |" in report
+    assert "| badge | skautoal | 0.354 s, 1 MB | 2.83 s, 1 MB | 11.2 s, 1 MB |" in report
+    assert "| badge | scikit-activeml |  | over 60 s |  |" in report
+    assert "| badge | peer | skipped |" in report
+
+
+MEASURE = """
+import json, strategies
+cells = [("margin", (300, 4, 3, 7), 120), ("margin", (300, 4, 3, 7), 0)]
+cells += [("nothing", (300, 4, 3, 7), 120), ("margin", (10**10, 64, 3, 7), 120)]
+print(json.dumps([strategies.measure("skautoal", *cell) for cell in cells]))
+"""
+
+
+def test_a_cell_is_measured_in_a_process_of_its_own():
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURE], cwd=SCRIPT.parent, capture_output=True, check=True
+    )
+    measured, late, unknown, large = json.loads(done.stdout)
+    assert measured["distinct"] == 7
+    assert measured["seconds"] > 0
+    assert measured["peak_mb"] > measured["added_mb"] >= 0
+    assert late["failure"] == "over 0 s"
+    assert "KeyError" in unknown["failure"]
+    assert large["failure"] == "out of memory"
 
 
 def test_a_second_run_goes_on_where_the_first_stopped(script, tmp_path, monkeypatch, capsys):

@@ -100,6 +100,13 @@ class MCDropout:
         singles = [self._single(forward, t) for t in range(self.n_passes)]
         return plain, tuple(torch.stack(parts) for parts in zip(*singles, strict=True))
 
+    def reaches(self, forward: Callable[[], Tensor]) -> bool:
+        """Whether what the modules drop changes anything in the output of ``forward``."""
+        with self._hooked(lambda layer, call, x: None):
+            plain = forward()
+        with self._hooked(lambda layer, call, x: torch.zeros_like(x)):
+            return not torch.equal(forward(), plain)
+
     def _expanded(self, forward, n_rows: int):
         """All passes in one call: the first dropout hands T + 1 copies downstream."""
         total = (self.n_passes + 1) * n_rows

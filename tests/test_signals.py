@@ -359,6 +359,16 @@ def test_dropout_that_does_not_reach_the_output_is_refused(blobs):
         compute_signals(net, blobs[0]).compute({"mc_probabilities"})
 
 
+def test_passes_that_are_equal_by_chance_are_no_fault_of_the_net(blobs):
+    sizes = {"module__n_features": 5, "module__n_classes": 3, "module__hidden": 4}
+    net = make_net(MLP, **sizes, module__dropout=0.05)
+    n_equal = 0
+    for seed in range(10):
+        P = compute_signals(net, blobs[0], n_passes=2, seed=seed).mc_probabilities
+        n_equal += torch.equal(P[0], P[1])
+    assert 3 <= n_equal <= 9  # 0.95 ** 8 of them
+
+
 def test_missing_arrays_are_named_with_the_way_out():
     signals = Signals(embeddings=np.zeros((3, 2)))
     with pytest.raises(MissingSignalError, match=r"Mine needs 'logits'.*\['embeddings'\].*Pass"):

@@ -27,7 +27,8 @@ def line_styles() -> Iterator[dict[str, str]]:
 
 
 def plain_text(name) -> str:
-    """A name of the user's, not too long and kept from being read as mathematics."""
+    """A name of the user's, not too long, no mathematics, and never left out of a legend."""
     name = str(name)
     name = name if len(name) <= _LONGEST else f"{name[: _LONGEST - 3]}..."
-    return name.replace("$", r"\$")
+    # Legends leave out what begins with an underscore.
+    return (" " if name.startswith("_") else "") + name.replace("$", r"\$")

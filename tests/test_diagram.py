@@ -19,6 +19,7 @@ from skautoal.strategies import (
     StochasticBatch,
     SubsamplePool,
 )
+from tests._html import HOSTILE, Page
 
 SAMPLERS = [
     cls
@@ -84,3 +85,39 @@ def test_text_shows_what_was_changed():
         " SubsamplePool(strategy=Margin()))])"
     )
     assert repr(StrategySampler()) == "StrategySampler()"
+
+
+def _function(name):
+    def scores(signals):
+        return signals.probabilities[:, 0]
+
+    scores.__name__ = scores.__qualname__ = name
+    return scores
+
+
+def _strategy(name):
+    return type(name, (Margin,), {})()
+
+
+PLACES = {
+    "name of a strategy": lambda name: AutoALSampler(strategies=[(name, Margin()), "entropy"]),
+    "class of a strategy": lambda name: AutoALSampler(strategies=[_strategy(name)]),
+    "function": lambda name: AutoALSampler(strategies=["margin", _function(name)]),
+    "class of a sampler": lambda name: type(name, (StrategySampler,), {})(),
+    "inside of a wrapper": lambda name: ClassBalanced(_strategy(name)),
+    "parameter": lambda name: AutoALSampler(embedding_layer=name, classes=[name]),
+    "no strategy at all": lambda name: StrategySampler(strategy=name),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("place", PLACES)
+def test_names_in_a_diagram_are_text(place, name):
+    """Elements, attributes and what they do are those of a diagram with a harmless name."""
+    html = PLACES[place](name)._repr_html_()
+    page, harmless = Page(html), Page(PLACES[place]("harmless")._repr_html_())
+    assert page.elements == harmless.elements
+    assert len(page.actions) == len(harmless.actions)
+    assert not [action for action in page.actions if "alert" in str(action)]
+    if place not in ("no strategy at all", "parameter"):
+        assert name in page.text

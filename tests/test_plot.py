@@ -183,3 +183,19 @@ def test_without_matplotlib(sampler, pool, monkeypatch):
     ):
         with pytest.raises(ImportError, match=r"pip install 'skautoal\[plot\]'"):
             draw()
+
+
+def test_names_are_drawn_as_they_are(blobs, pool):
+    """No mathematics, and nothing missing in a legend because of its first letter."""
+    names, classes = [r"$\frac{$", "_mine"], np.array([r"$\sqrt[$", "_b", "c"])
+    pairs = list(zip(names, ["margin", "kmeans"], strict=True))
+    sampler = AutoALSampler(strategies=pairs, mode="vote", random_state=0)
+    idx = sampler.fit(blobs[0][:30], classes[blobs[1][:30]]).query(pool, 3)
+    explanation = sampler.explain(pool, idx)
+    for ax, expected in [
+        (plot.explanation(explanation), names),
+        (plot.strategy_weights(sampler), names),
+        (plot.picks(sampler, pool, idx), set(sampler.predict(pool))),
+    ]:
+        shown = " ".join(text.replace(r"\$", "$") for text in drawn(ax))
+        assert [name for name in expected if name not in shown] == []

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import builtins
-import re
-from html.parser import HTMLParser
 
 import matplotlib as mpl
 import numpy as np
@@ -20,6 +18,7 @@ from skautoal.simulation import (
     write_report,
 )
 from skautoal.simulation._plots import cliques
+from tests._html import HOSTILE, Page
 from tests.simulation._tiny import made_results, made_run
 
 
@@ -73,49 +72,49 @@ def test_weights_over_rounds():
         plot_strategy_weights(results, "random", results.settings[0])
 
 
-class Page(HTMLParser):
-    """Collects tags, attributes and text."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.links, self.words = [], [], []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.links += [value for key, value in attrs if key in ("src", "href")]
-
-    def handle_data(self, data):
-        self.words.append(data)
-
-
 def test_report_is_one_file_with_everything(tmp_path):
     runs = [*made_results(), made_run("random", [0.75], task="a", regime="full")]
     path = write_report(Results(runs), tmp_path / "new" / "report.html", title="Mine")
     page = Page(path.read_text(encoding="utf-8"))
-    assert page.links
-    assert all(link.startswith("data:image/png;base64,") for link in page.links)
-    for link in page.links:
+    assert page.actions
+    assert all(link.startswith("data:image/png;base64,") for link in page.actions)
+    for link in page.actions:
         assert base64.b64decode(link.split(",")[1]).startswith(b"\x89PNG")
-    assert page.tags.count("img") == 2 + 2 + 2  # ranks and penalties, curves, weights
+    images = [tag for tag, _ in page.elements].count("img")
+    assert images == 2 + 2 + 2  # ranks and penalties, curves, weights
     words = " ".join(page.words)
     for expected in ("Mine", "Against random", "Labels saved", "Cost", "a (low)", "mean rank"):
         assert expected in words
 
 
-def test_everything_the_user_gave_is_escaped(tmp_path):
-    evil = "<script>alert('x')</script>&$x_1$"
+def report_about(name, folder) -> Page:
+    """A report where title, methods, tasks, regimes and strategies have one name."""
     runs = [
-        made_run(name, [0.5, 0.6 + seed / 10], task=evil, regime=evil, seed=seed, weights={evil: 1})
+        made_run(method, [0.5, 0.6 + seed / 10], task=name, regime=name, seed=seed, weights=weights)
         for seed in range(2)
-        for name in (evil, "random")
+        for method, weights in ((name, {name: 1}), ("random", None))
     ]
-    path = write_report(Results(runs), tmp_path / "report.html", title=evil)
-    text = path.read_text(encoding="utf-8")
-    assert "<script" not in text
-    page = Page(re.sub(r"<style>.*?</style>", "", text, flags=re.DOTALL))
-    assert "script" not in page.tags
-    assert evil in page.words
+    runs.append(made_run(f"{name} alone", [0.7], task="other", regime=name))
+    path = write_report(Results(runs), folder / "report.html", title=name)
+    return Page(path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def harmless(tmp_path_factory):
+    return report_about("harmless", tmp_path_factory.mktemp("harmless"))
+
+
+NAMES = ["".join(HOSTILE[:3]), "".join(HOSTILE[3:]), "$x_1$ $", "_private"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_everything_the_user_gave_is_escaped(name, harmless, tmp_path):
+    """Elements and attributes are those of the report about something harmless."""
+    page = report_about(name, tmp_path)
+    assert page.elements == harmless.elements
+    assert len(page.actions) == len(harmless.actions)
+    assert all(action.startswith("data:image/png;base64,") for action in page.actions)
+    assert page.text.count(name) == harmless.text.count("harmless") > 8
 
 
 def test_reports_of_little(tmp_path):

@@ -103,16 +103,16 @@ def _mix(words: np.ndarray) -> np.ndarray:
 
 def hash_rows(array: np.ndarray) -> np.ndarray:
     """Content hash of each row, (n,) uint64: equal rows, equal hashes, at any position."""
-    n = len(array)
-    flat = np.ascontiguousarray(array).reshape(n, math.prod(np.shape(array)[1:]))
-    row_bytes = flat.shape[1] * flat.itemsize
+    n, width = len(array), math.prod(np.shape(array)[1:])
+    row_bytes = width * array.itemsize
     n_words = -(-row_bytes // 4)
     columns = np.arange(1, n_words + 1, dtype=np.uint64)
     factors = _mix(columns * np.uint64(0x9E3779B97F4A7C15)) | np.uint64(1)
     out = np.empty(n, dtype=np.uint64)
     step = max(1, _HASH_CHUNK // max(1, n_words))
     for start in range(0, n, step):
-        rows = flat[start : start + step]
+        rows = np.ascontiguousarray(array[start : start + step])
+        rows = rows.reshape(len(rows), width)
         if row_bytes % 4:
             padded = np.zeros((len(rows), n_words * 4), dtype=np.uint8)
             padded[:, :row_bytes] = rows.view(np.uint8).reshape(len(rows), row_bytes)

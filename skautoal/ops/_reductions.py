@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import torch
+from collections.abc import Iterable
+
 from torch import Tensor
 
 
-def mean_of_passes(values: Tensor) -> Tensor:
-    """Mean over the first axis, added up pass by pass.
+def mean_of_passes(values: Iterable[Tensor]) -> Tensor:
+    """Mean over the first axis of a tensor, or of several, added up one by one.
 
     ``Tensor.mean(dim=0)`` adds in an order that varies with the position of an element;
     equal rows would differ by a rounding, and position would break their tie.
     """
-    total = torch.zeros_like(values[0])
-    for one in values:
-        total += one
-    return total / len(values)
+    count, total = 0, None
+    for count, one in enumerate(values, start=1):
+        total = one.clone() if total is None else total.add_(one)
+    assert total is not None
+    return total / count

@@ -13,8 +13,8 @@ def mean_of_passes(values: Iterable[Tensor]) -> Tensor:
     ``Tensor.mean(dim=0)`` adds in an order that varies with the position of an element;
     equal rows would differ by a rounding, and position would break their tie.
     """
-    count, total = 0, None
-    for count, one in enumerate(values, start=1):
-        total = one.clone() if total is None else total.add_(one)
-    assert total is not None
-    return total / count
+    first, *others = values
+    total = first.clone()
+    for one in others:
+        total += one
+    return total / (1 + len(others))

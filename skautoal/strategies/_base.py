@@ -19,9 +19,9 @@ from torch import Tensor
 
 from .._net import check_trained, takes_integers
 from .._rng import derive_seed, draw_seed
-from .._validation import as_pool
+from .._validation import as_pool, is_dataset, is_dict
 from ..exceptions import PoolSizeWarning, StrategyOutputError
-from ..pools import check_memory
+from ..pools import check_memory, is_stream
 from ..signals import Signals, compute_signals
 
 __all__ = ["BatchStrategy", "Callable", "ScoreStrategy", "Strategy", "check_n_instances"]
@@ -158,8 +158,8 @@ class Strategy(BaseEstimator):
         check_trained(net)
         signals = compute_signals(
             net,
-            as_pool(X_pool, "X_pool", integers=takes_integers(net)),
-            X_labeled=None if X_labeled is None else _as_float32(X_labeled),
+            as_pool(_as_array(X_pool, "X_pool"), "X_pool", integers=takes_integers(net)),
+            X_labeled=None if X_labeled is None else _as_float32(_as_array(X_labeled, "X_labeled")),
             previous_net=previous_net,
             embedding_layer=embedding_layer,
             max_memory=check_memory(max_memory),
@@ -345,6 +345,18 @@ def _as_codes(y: np.ndarray, n_classes: int) -> np.ndarray:
     if y.dtype.kind in "iu" and len(y) and 0 <= y.min() and y.max() < n_classes:
         return y.astype(np.int64)  # as torch's losses read them: a class may have no label yet
     return np.unique(y, return_inverse=True)[1]
+
+
+def _as_array(X, name: str):
+    """Lists and frames as an array; what a net or a pool takes stays."""
+    if not (is_stream(X) or is_dataset(X) or is_dict(X) or hasattr(X, "dtype")):
+        X = np.asarray(X)
+    if getattr(X, "ndim", 2) < 2:
+        raise ValueError(
+            f"'{name}' must have at least 2 dimensions, samples first; got shape {X.shape}."
+            " Reshape a single sample with X.reshape(1, -1)."
+        )
+    return X
 
 
 def _as_float32(X):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
@@ -199,6 +200,36 @@ def test_integer_labels_are_columns_of_the_net_although_a_class_is_missing(mlp_n
     expected = Glister().select(signals, 9, random_state=0)
     found = Glister().query(mlp_net, X, 9, X_labeled=X, y_labeled=named)
     assert found.tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("convert", [np.ndarray.tolist, pd.DataFrame, np.float64])
+def test_samples_come_in_any_container(convert, mlp_net, blobs):
+    X, y = blobs
+    expected = Glister().query(mlp_net, X[9:], 5, X_labeled=X[:9], y_labeled=y[:9], random_state=0)
+    found = Glister().query(
+        mlp_net, convert(X[9:]), 5, X_labeled=convert(X[:9]), y_labeled=y[:9], random_state=0
+    )
+    assert found.tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (np.zeros(5), r"at least 2 dimensions.*shape \(5,\)"),
+        (np.zeros(5, np.float32), r"at least 2 dimensions.*shape \(5,\)"),
+        ([], r"at least 2 dimensions.*shape \(0,\)"),
+        (None, r"at least 2 dimensions.*shape \(\)"),
+        (np.zeros((0, 5)), "is empty"),
+    ],
+)
+def test_wrong_samples_are_refused_by_name(wrong, message, mlp_net):
+    with pytest.raises(ValueError, match=f"'X_pool' .*{message}"):
+        Entropy().query(mlp_net, wrong, 3)
+
+
+def test_wrong_labelled_samples_are_refused_by_name(mlp_net, blobs):
+    with pytest.raises(ValueError, match="'X_labeled' must have at least 2 dimensions"):
+        Entropy().query(mlp_net, blobs[0], 3, X_labeled=blobs[0][0])
 
 
 def test_nan_in_the_pool_names_strategy_and_signal(mlp_net, blobs):

@@ -20,6 +20,7 @@ from skautoal.modules import MLP
 from skautoal.search import BUILDERS
 from skautoal.search._fit_net import SimulatedPool
 from skautoal.search._objectives import label_values
+from skautoal.search._progress import SearchProgress
 from skautoal.search._search import LabelArrays, run_search
 from skautoal.search._search_net import GlobalSearchNet
 from skautoal.search._soft_topk import standardize
@@ -494,3 +495,12 @@ def test_progress_bar(task, capfd):
     assert "objective=" in err
     assert out == ""
     assert silent.tolist() == shown.tolist()
+
+
+def test_the_bar_counts_the_steps_and_names_the_leader():
+    with SearchProgress(25, ["one", "two", "three"], verbose=1) as progress:
+        for step in (0, 10, 24):
+            progress.update(step, torch.tensor(0.5), torch.tensor([0.1, 0.7, 0.2]))
+            assert progress.bar.n == step + 1
+        assert progress.bar.total == 25
+        assert progress.bar.postfix == "objective=0.500, two=0.70"

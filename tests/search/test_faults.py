@@ -191,6 +191,17 @@ def test_faults_while_filtering(data):
         sampler.set_params(on_error="raise").fit(X, y).query(pool, 3)
 
 
+def test_all_that_were_dropped_are_named_also_those_of_an_earlier_try(data):
+    X, y, pool = data
+    # The one without its signal fails before any other runs, the second in the next try.
+    strategies = ["temporal_output_discrepancy", ("mine", Raises()), *OTHERS]
+    sampler = sampler_of(strategies, on_error="drop").fit(X, y)
+    with pytest.warns(StrategyDroppedWarning) as caught:
+        sampler.query(pool, 3)
+    assert len(caught) == 2
+    assert list(sampler.dropped_strategies_) == ["TemporalOutputDiscrepancy", "mine"]
+
+
 def test_nothing_is_left(data):
     X, y, pool = data
     sampler = sampler_of([("a", Raises()), ("b", nan)], on_error="drop").fit(X, y)

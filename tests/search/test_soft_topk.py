@@ -8,6 +8,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.optimize import brentq
+from scipy.special import expit
+from scipy.stats import norm
 from torch.autograd import gradcheck
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -232,6 +235,34 @@ def test_about_the_wanted_share_of_a_normal_sample_is_selected(share):
     x = normal(4000)
     p = soft_threshold_gmm(x, torch.tensor(share, dtype=x.dtype), 0.01, unmasked(x))
     assert p.mean().item() == pytest.approx(share, abs=0.02)
+
+
+def mixture_by_hand(x, share):
+    """Threshold of the mixture: the same expectation-maximisation over plain arrays."""
+    centre, spread = x.mean(), x.var()
+    weight, mean, variance = np.full(2, 0.5), centre + np.sqrt(spread) * np.array([-1, 1]), spread
+    for _ in range(15):
+        r = weight * norm.pdf(x[:, None], mean, np.sqrt(variance))
+        r /= r.sum(1, keepdims=True)
+        total = r.sum(0) + 1e-3  # a little mass at the centre keeps a component alive
+        mean = ((r * x[:, None]).sum(0) + 1e-3 * centre) / total
+        squares = (r * (x[:, None] - mean) ** 2).sum(0)
+        variance = (squares + 1e-3 * spread) / total + 1e-3 * spread
+        weight = total / total.sum()
+
+    def surplus(theta):
+        return (weight * norm.sf(theta, mean, np.sqrt(variance))).sum() - share
+
+    return brentq(surplus, x.min() - 10, x.max() + 10, xtol=1e-12)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5])
+@pytest.mark.parametrize("n_low", [20, 50])
+def test_the_threshold_is_the_quantile_of_the_mixture(n_low, share):
+    x = torch.cat([normal(n_low), 2.5 + 0.5 * normal(30, seed=1)])  # components that overlap
+    p = soft_threshold_gmm(x, torch.tensor(share, dtype=x.dtype), 0.3, unmasked(x))
+    expected = expit((x.numpy() - mixture_by_hand(x.numpy(), share)) / 0.3)
+    np.testing.assert_allclose(p, expected, rtol=1e-6)
 
 
 def test_padding_does_not_change_the_mixture():

@@ -14,7 +14,7 @@ from skautoal._layers import block_features
 from skautoal.modules import MLP
 from skautoal.signals import Signals, compute_signals
 from skautoal.strategies import VAAL, WAAL, DiscriminativeAL, LearningLoss, MQNet
-from skautoal.strategies._mqnet import _labeled_purity, _train
+from skautoal.strategies._mqnet import _labeled_purity, _purity, _train
 from skautoal.strategies._training import MAX_ROWS, raw_rows, standardizer
 from tests._helpers import PooledTokens, make_net, make_signals, train
 
@@ -220,6 +220,10 @@ def test_the_purity_of_a_labelled_sample_is_judged_by_the_others():
     assert alone[2] == pytest.approx(0)
 
 
+def test_copies_of_both_kinds_are_half_pure():
+    assert _purity(torch.zeros(1), torch.zeros(1)).tolist() == [0.5]
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
@@ -250,6 +254,11 @@ def test_constant_features_are_not_blown_up():
     scaled = standardizer(X)(X)
     assert scaled[:, 0].abs().max() < 1e-5
     assert scaled[:, 1].std(correction=0) == pytest.approx(1)
+
+
+def test_features_of_a_tiny_scale_are_scaled_like_others():
+    X = torch.as_tensor(np.random.RandomState(0).standard_normal((50, 2)))
+    torch.testing.assert_close(standardizer(1e-8 * X)(1e-8 * X), standardizer(X)(X))
 
 
 def test_samples_of_any_container_become_one_tensor(blobs):

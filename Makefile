@@ -13,7 +13,7 @@ export MPLBACKEND := Agg
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: demo test lint bench evidence docs dist clean help
+.PHONY: demo test lint bench evidence mutants docs dist clean help
 
 demo: $(STAMP)  ## AutoAL on the digits: a table here, plots in demo/
 	$(BIN)/python examples/digits.py --output demo
@@ -44,15 +44,19 @@ dist: $(STAMP)  ## sdist and wheel in dist/, checked, tried in an empty environm
 evidence: $(STAMP)  ## a small version of the main table of "Does it work?" (minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/study.py run small
 
+mutants: $(STAMP)  ## what the tests of strategies and search miss: mutants/results.jsonl (an hour)
+	$(PIP) install -c constraints.txt mutmut==3.8.1
+	OMP_NUM_THREADS=1 $(BIN)/python tools/mutants.py --sample 1000 --budget 6
+
 clean:  ## remove what the other targets wrote (keeps .venv: delete it by hand)
-	rm -rf demo build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf demo build dist mutants .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
 	rm -rf docs/_build docs/auto_examples docs/generated
 	find . -path ./$(VENV) -prune -o -type d -name __pycache__ -exec rm -rf {} +
 
 help:  ## this list
 	@echo "make TARGET [PYTHON=python3.11]   (PYTHON makes .venv; 3.10 or newer)"
 	@echo
-	@awk -F ':.*##' '/^[a-z]+:.*##/ { printf "  %-7s%s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*##' '/^[a-z]+:.*##/ { printf "  %-9s%s\n", $$1, $$2 }' Makefile
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { \

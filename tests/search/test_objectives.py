@@ -127,6 +127,13 @@ def test_coverage_of_a_pool():
     torch.testing.assert_close(shares, (expected / expected.sum()).float())
 
 
+def test_the_best_gain_is_one_however_little_is_uncertain():
+    P = np.array([[0.9, 0.1], [0.95, 0.05], [0.8, 0.2]])
+    signals = Signals(probabilities=P, embeddings=np.eye(3))
+    coverage = pool_coverage(signals, torch.ones(3, 2), 1, np.random.RandomState(0))
+    assert float(coverage.gain(torch.ones(3))) == pytest.approx(1, abs=1e-4)
+
+
 def test_candidates_of_a_large_pool_are_the_favourites():
     n, K, b = 1_500, 3, 20
     rng = np.random.RandomState(0)

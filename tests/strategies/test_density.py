@@ -41,6 +41,19 @@ def test_scores_are_minus_the_log_density():
     torch.testing.assert_close(DDU().scores(signals), expected)
 
 
+def test_one_label_a_class_borrows_the_variance_of_the_pool():
+    H = torch.as_tensor(np.random.RandomState(0).normal([0, 50], 3, (40, 2)))
+    labeled, codes = H[:2] + 1, torch.arange(2)
+    signals = Signals(
+        probabilities=np.full((40, 2), 0.5),
+        embeddings=H,
+        labeled=Signals(embeddings=labeled),
+        codes=codes,
+    )
+    gaussians = GaussianMixture(labeled, codes, float(H.var(0, correction=0).mean()))
+    torch.testing.assert_close(DDU().scores(signals), -gaussians.log_density(H))
+
+
 def test_entropy_orders_samples_of_equal_density():
     P = np.array([[0.9, 0.1], [0.5, 0.5], [0.7, 0.3], [0.6, 0.4], [1.0, 0.0]] * 9)
     H = np.tile([[0.3, -0.1]], (45, 1))

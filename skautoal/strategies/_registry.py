@@ -130,6 +130,8 @@ def get_strategy(strategy) -> Strategy:
     if isinstance(strategy, Strategy):
         return strategy
     if isinstance(strategy, str):
+        if strategy in STRATEGIES:
+            return STRATEGIES[strategy]()
         by_key = {_key(name): cls for name, cls in STRATEGIES.items()}
         by_key |= {_key(cls.__name__): cls for cls in STRATEGIES.values()}
         if _key(strategy) in by_key:

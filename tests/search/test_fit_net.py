@@ -129,6 +129,7 @@ def test_simulated_pools(backbone, labels):
         torch.testing.assert_close(pool.losses, F.nll_loss(P.log(), codes[V], reduction="none"))
         torch.testing.assert_close(pool.residuals, P - F.one_hot(codes[V], 3))
         assert pool.head_inputs.shape == (len(V), 17)  # 16 hidden units and a constant
+        assert pool.signals.mc_probabilities.shape == (4, len(V), 3)
 
 
 def test_passes_of_the_head_drop_columns_of_the_embedding(labels):

@@ -14,7 +14,13 @@ from skautoal._rng import isolated_rng
 from skautoal.search import stratified_splits
 from skautoal.search._fit_net import HeadFitNet, ModuleFitNet
 from skautoal.search._objectives import Coverage
-from skautoal.search._search import HISTORY_COLUMNS, LabelArrays, PoolArrays, run_search
+from skautoal.search._search import (
+    HISTORY_COLUMNS,
+    LabelArrays,
+    PoolArrays,
+    _ranking_loss,
+    run_search,
+)
 from skautoal.search._search_net import GlobalSearchNet, ModuleSearchNet, UtilitySearchNet
 from skautoal.search._soft_topk import standardize
 from skautoal.signals import compute_signals
@@ -137,6 +143,24 @@ def test_predicted_losses_learn_the_order_of_the_losses():
     predicted = net(labels.inputs)[1].detach().flatten()
     assert np.corrcoef(predicted, labels.losses.flatten())[0, 1] > 0.9
     assert history["ranking_loss"][-1] < history["ranking_loss"][0] / 2
+
+
+def test_the_ranking_loss_comes_to_every_pair_of_real_samples():
+    labels = label_arrays((7, 5))
+    labels.losses[0, :2] = 0.3  # a tie
+    predicted = torch.rand(2, 7, generator=torch.Generator().manual_seed(0))
+    for step in range(12):
+        shift = 1 + step % 6  # six steps pair each of the seven with all others
+        hinges = []
+        for s, n in enumerate((7, 5)):
+            for i in range(7):
+                j = (i - shift) % 7
+                if max(i, j) < n:
+                    sign = np.sign(float(labels.losses[s, i] - labels.losses[s, j]))
+                    margin = 1 - sign * float(predicted[s, i] - predicted[s, j])
+                    hinges.append(max(0, margin) * abs(sign))
+        found = float(_ranking_loss(predicted, labels, step))
+        assert found == pytest.approx(np.mean(hinges), rel=1e-5)
 
 
 def test_a_strong_prior_pulls_to_the_vote():

@@ -29,50 +29,14 @@ from torch.utils.data import TensorDataset
 from skautoal import ALBLSampler, AutoALSampler, StrategySampler, TAILORSampler, TCMSampler
 from skautoal._rng import isolated_rng
 from skautoal.exceptions import PoolSizeWarning, StrategyError
-from skautoal.modules import MLP
 from skautoal.samplers import _base
-from tests._helpers import frozen, make_net, n_hooks, train
+from tests._helpers import frozen, n_hooks, train
+from tests.samplers._trap import Broken, Trap, moody, trapped_net
 
 N, N_FIRST = 48, 12
 X, Y = make_blobs(N, n_features=4, centers=3, cluster_std=4.0, random_state=1)
 X, Y = X.astype(np.float32), Y.astype(np.int64)
 Y[:N_FIRST] = np.arange(N_FIRST) % 3  # every class can be held out from the start
-
-
-class Broken(Exception):
-    """What a net or a strategy raises when the trap springs."""
-
-
-class Trap:
-    """Raises once it was passed ``after`` times, by a net or by ``moody``, until it is disarmed."""
-
-    after: int | None = None
-    error: type[BaseException] = Broken
-    sprung = False
-
-    @classmethod
-    def passed(cls) -> None:
-        if cls.after is not None:
-            cls.after -= 1
-            if cls.after < 0:
-                cls.sprung = True
-                raise cls.error
-
-
-class TrappedMLP(MLP):
-    def forward(self, X):
-        Trap.passed()
-        return super().forward(X)
-
-
-def moody(signals):
-    Trap.passed()
-    return -signals.probabilities[:, 0]
-
-
-def net():
-    sizes = {"module__n_features": 4, "module__n_classes": 3, "module__hidden": 6}
-    return make_net(TrappedMLP, **sizes, max_epochs=2, lr=0.1, batch_size=32)
 
 
 def autoal(mode):
@@ -137,7 +101,7 @@ class SamplerMachine(RuleBasedStateMachine):
 
     @initialize(name=st.sampled_from(sorted(MAKERS)), seed=st.integers(0, 2))
     def begin(self, name, seed):
-        self.net = net()
+        self.net = trapped_net()
         self.sampler = MAKERS[name](self.net).set_params(random_state=seed)
         self.weights, self.modes = frozen(self.net), self._modes()
         self.fit([], [])

@@ -121,6 +121,7 @@ def test_simulated_pools(backbone, labels):
         assert pool.rows.tolist() == V.tolist()
         assert pool.signals.n_samples == len(V)
         assert pool.signals.labeled.n_samples == len(T)
+        assert np.array_equal(pool.signals.labeled.X, signals.X[T])
         assert torch.equal(pool.signals.codes, codes[T])
         assert np.array_equal(pool.signals.row_hash, signals.row_hash[V])
         assert np.array_equal(pool.signals.X, signals.X[V])

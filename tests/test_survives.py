@@ -35,8 +35,9 @@ def test_every_test_that_is_named_exists(page):
 
 def test_every_row_names_a_test():
     lines = (PAGES / "what_it_survives.md").read_text().splitlines()
-    rows = [line for line in lines if line.startswith("|") and not line.startswith("|---")]
-    rows = [row for row in rows if not row.startswith("| fault |")]
+    rules = [number for number, line in enumerate(lines) if line.startswith("|---")]
+    heads = {number + step for number in rules for step in (-1, 0)}
+    rows = [line for n, line in enumerate(lines) if line.startswith("|") and n not in heads]
     assert len(rows) > 20
     assert [row for row in rows if not NAMED.search(row)] == []
 

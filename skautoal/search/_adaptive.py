@@ -163,6 +163,7 @@ class AdaptiveSearch:
     def query(self, task: TaskModel, signals: NetSignals, n_instances: int, seed: int):
         """Score the pool with every candidate, mix, and build the batch."""
         options = self.options
+        needs = BUILDER_NEEDS.get(options.builder, ())
         with self._timed("candidates"):
             utilities = candidate_utilities(
                 self.strategies,
@@ -174,18 +175,23 @@ class AdaptiveSearch:
                 timings=self.timings,
                 on_error=options.on_error,
                 timeout=options.timeout,
-                also=BUILDER_NEEDS.get(options.builder, ()),
+                also=needs,
             )
+            labeled = signals.labeled
+            if labeled is not None:  # builders compare the pool with them
+                labeled.compute([name for name in needs if labeled.has(name)])
             rng = np.random.RandomState(derive_seed(seed, "vote"))
             vote = vote_weights(utilities, signals.order(rng))
         weights, scores, history = vote.expand_as(utilities), utilities @ vote, None
         if self.learns:
-            features = sample_features(signals, utilities, seed)
+            with self._timed("features"):
+                features = sample_features(signals, utilities, seed)
             net, history = self._pool_net(
                 task, signals, utilities, features, vote, n_instances, seed
             )
             if net is not None:
-                utilities, weights, scores = self._apply(net, signals, utilities, features)
+                with self._timed("weights"):
+                    utilities, weights, scores = self._apply(net, signals, utilities, features)
         with self._timed("filter"):
             rows = progressive_filter(
                 self.strategies,

@@ -59,8 +59,6 @@ def joint_herding(signals: Signals, scores: Tensor, n_instances: int, order: Ten
     rows; above, targets are 2,000 random rows and candidates the 2,000 (or five batches)
     whose weight ``(u_i s_i)^a``, times a random number between 0 and 1, is largest.
     """
-    if signals.labeled is not None:
-        signals.labeled.compute(filter(signals.labeled.has, ("logits", "embeddings")))
     a = _trust(signals)
     u = _trusted_uncertainty(signals)
     own = u * (average_ranks(scores) / len(scores)).to(u.dtype) ** a

@@ -35,7 +35,8 @@ class SearchProgress:
     def update(self, step: int, objective: Tensor, weights: Tensor) -> None:
         """Show a step; this is where a verbose search waits for the device."""
         leader = int(weights.argmax())
+        self.bar.update(step + 1 - self.bar.n)
+        # Last, since this is what is drawn at once, however little time went by.
         self.bar.set_postfix_str(
             f"objective={float(objective):.3f}, {self.names[leader]}={float(weights[leader]):.2f}"
         )
-        self.bar.update(step + 1 - self.bar.n)

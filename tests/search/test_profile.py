@@ -23,7 +23,7 @@ import skautoal
 from skautoal import AutoALSampler
 from skautoal.modules import MLP
 from skautoal.strategies import PAPER_CANDIDATES, STRATEGIES, Callable
-from tests._helpers import make_net, quick_strategy, train
+from tests._helpers import counted_calls, make_net, quick_strategy, train
 
 PACKAGE = os.path.dirname(skautoal.__file__)
 N_POOL, N_LABELED, GROWTH = 500, 100, 4
@@ -127,6 +127,17 @@ def test_no_loop_over_samples_in_fit_and_query(net, mode):
         sampler.fit(X, y).query(pool, N_INSTANCES)
 
     assert watched(run) == {}
+
+
+@pytest.mark.parametrize("mode", ["auto", "search"])
+def test_a_query_reads_pool_and_labels_once_for_all_signals(net, mode):
+    X, y, pool = make_task(1)
+    sampler = AutoALSampler(net, list(PAPER_CANDIDATES), mode=mode, prefit=True, random_state=0)
+    sampler.fit(X, y)
+    with counted_calls(net.module_) as sizes:
+        sampler.query(pool, N_INSTANCES)
+    # The second pass over the pool tries out whether its dropout may be batched.
+    assert sizes == [N_POOL, N_POOL, N_LABELED]
 
 
 def querying(strategy, net):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import rankdata
+from scipy.stats import kendalltau, rankdata
 
 from skautoal._rng import isolated_rng
 from skautoal.exceptions import MissingSignalError
@@ -169,6 +169,20 @@ def test_candidates_that_agree_share_one_voice():
 def test_opposite_and_independent_candidates_have_a_voice_each():
     a, b = np.random.RandomState(0).standard_normal((2, 50))
     torch.testing.assert_close(vote_weights(ranked(a, -a, b)), torch.full((3,), 1 / 3))
+
+
+@given(seed=st.integers(0, 10**6), m=st.integers(2, 60), data=st.data())
+def test_whether_two_agree_is_told_by_kendalls_tau(seed, m, data):
+    rng = np.random.RandomState(seed)
+    a = rng.randint(data.draw(st.integers(1, m)), size=m)
+    a[:2] = 0, 1  # something to agree on
+    b = a.copy()
+    for i in rng.randint(m - 1, size=data.draw(st.integers(0, m // 8))):
+        b[[i, i + 1]] = b[[i + 1, i]]
+    b = np.minimum(b, data.draw(st.integers(0, m)))
+    agree = kendalltau(a, b)[0] > 0.95
+    weights = vote_weights(torch.as_tensor(np.c_[a, b, -a]).float())
+    assert weights[2].item() == pytest.approx(1 / 2 if agree else 1 / 3)
 
 
 @pytest.mark.parametrize("n", [1, 2, 50, 4500])

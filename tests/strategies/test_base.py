@@ -188,9 +188,10 @@ def test_a_layer_can_be_named_in_a_query(mlp_net, blobs):
         strategy.query(mlp_net, blobs[0], 3, embedding_layer="neck")
 
 
-def test_integer_labels_are_columns_of_the_net_although_a_class_is_missing(mlp_net, blobs):
+@pytest.mark.parametrize("missing", [1, 2])
+def test_integer_labels_are_columns_of_the_net_although_a_class_is_missing(missing, mlp_net, blobs):
     X, y = blobs
-    seen = y != 1
+    seen = y != missing
     options = {"X_labeled": X[seen], "y_labeled": y[seen]}
     signals = compute_signals(mlp_net, X, X_labeled=X[seen], codes=y[seen])
     expected = Glister().select(signals, 9, random_state=0)

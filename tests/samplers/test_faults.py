@@ -165,26 +165,32 @@ def test_an_interrupted_query_leaves_all_as_it_was(name, fitted, pool, limited, 
 
 
 @pytest.mark.parametrize("method", ["fit", "teach"])
-def test_an_interrupted_training_leaves_all_as_it_was(method, blobs, pool, limited, monkeypatch):
+@pytest.mark.parametrize("late", [False, True], ids=["in the training", "after it"])
+def test_an_interrupted_training_leaves_all_as_it_was(
+    method, late, blobs, pool, limited, monkeypatch
+):
     X, y = blobs
     net = net_of()
     mode = [m.training for m in net.module_.modules()]
-    sampler = AutoALSampler(net, ["margin", "kmeans"], random_state=0).fit(X[:30], y[:30])
+    options = {"mode": "search", "n_steps": 2, "n_splits": 2, "random_state": 0}
+    sampler = AutoALSampler(net, ["margin", "kmeans"], **options).fit(X[:30], y[:30])
     expected = sampler.query(pool, 5).tolist()
-    before = state_of(sampler)
-    monkeypatch.setattr(limited, "error", KeyboardInterrupt())
-    forward = limited.forward
+    before, labels = state_of(sampler), sampler.y_labeled_
+    forward, trained = limited.forward, []
 
-    def interrupted_while_training(self, X):
+    def interrupted(self, X):
         if self.training:
+            trained.append(len(X))
+        if trained and self.training != late:
             raise KeyboardInterrupt
         return forward(self, X)
 
-    monkeypatch.setattr(limited, "forward", interrupted_while_training)
+    monkeypatch.setattr(limited, "forward", interrupted)
     with pytest.raises(KeyboardInterrupt):
         getattr(sampler, method)(X[30:40], y[30:40])
     monkeypatch.setattr(limited, "forward", forward)
     assert state_of(sampler) == before
+    assert sampler.y_labeled_ is labels
     assert [m.training for m in net.module_.modules()] == mode
     assert sampler.query(pool, 5).tolist() == expected
     assert len(sampler.teach(X[30:40], y[30:40]).y_labeled_) == 40

@@ -263,7 +263,7 @@ def test_features_of_a_tiny_scale_are_scaled_like_others():
 
 def test_samples_of_any_container_become_one_tensor(blobs):
     X = blobs[0][:9]
-    parts = {"left": X[:, :2], "right": X[:, 2:]}
+    parts = {"left": X[:, 0], "right": X[:, 1:]}  # the first has one number a row
     dataset = TensorDataset(torch.as_tensor(X), torch.zeros(9))
     for samples in (X, torch.as_tensor(X), parts, dataset):
         signals = Signals(embeddings=np.zeros((9, 1)), X=samples, net=object())

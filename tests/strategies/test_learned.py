@@ -16,6 +16,7 @@ from skautoal.signals import Signals, compute_signals
 from skautoal.strategies import VAAL, WAAL, DiscriminativeAL, LearningLoss, MQNet
 from skautoal.strategies._mqnet import _labeled_purity, _purity, _train
 from skautoal.strategies._training import MAX_ROWS, raw_rows, standardizer
+from skautoal.strategies._vaal import _small
 from tests._helpers import PooledTokens, make_net, make_signals, train
 
 SEEDS = range(4)
@@ -75,6 +76,12 @@ def test_vaal_takes_samples_of_any_shape(shape):
         embeddings=np.arange(16)[:, None], X=X[4:], net=object(), labeled=labeled, codes=[0] * 4
     )
     assert len(VAAL(n_latent=2, n_steps=2).scores(signals, 0).unique()) == 16
+
+
+def test_vaal_looks_at_large_images_from_afar():
+    X = torch.rand(2, 3, 64, 20, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(_small(X), X.reshape(2, 3, 32, 2, 20).mean(3))
+    assert _small(X[:, :, :32]).shape == (2, 3, 32, 20)
 
 
 def test_the_parts_of_a_batch_avoid_one_another():

@@ -125,7 +125,7 @@ def test_chunks_of_another_length(rows, fitted):
     assert differing(found, one_chunk) == []
 
 
-@pytest.mark.parametrize("batch_size", [5, 64])
+@pytest.mark.parametrize("batch_size", [1, 64])
 def test_loaders_of_another_batch_size(batch_size, fitted, monkeypatch):
     alike = {name: fitted[name] for name in (*ON_LARGE, "vote", "kcenter_greedy", "epig")}
     small = {"small": POOLS["small"]}

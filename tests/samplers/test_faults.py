@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -351,8 +352,16 @@ def test_two_samplers_in_two_threads(blobs):
     assert torch.equal(torch.get_rng_state(), torch_state)
 
 
-def test_queries_of_one_sampler_in_two_threads(fitted, pool):
-    sampler = fitted["auto"]
+@pytest.mark.parametrize("name", ["margin", "auto"])
+def test_queries_of_one_sampler_in_two_threads(name, fitted, pool, limited, monkeypatch):
+    sampler, forward = fitted[name], limited.forward
+
+    def slow(self, X):
+        time.sleep(0.01)  # time for the other thread to meddle with modes and hooks
+        return forward(self, X)
+
+    monkeypatch.setattr(limited, "forward", slow)
+    sampler.estimator_.module_.train()  # what a query has to restore
     jobs = [lambda: sampler.query(pool, 5).tolist(), lambda: sampler.query(pool[50:], 5).tolist()]
     alone = [job() for job in jobs]
     for _ in range(5):

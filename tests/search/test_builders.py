@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare, rankdata
 
+from skautoal.pools import StreamPool
+from skautoal.pools._checks import ChunkCheck
 from skautoal.search import BUILDERS, build_batch
 from skautoal.signals import Signals
 from tests._helpers import make_signals, take_signals
@@ -156,7 +158,19 @@ def test_joint_herding_is_the_brute_force_rule(seed):
     assert build("joint_herding", scores, signals, 8) == expected
 
 
-@pytest.mark.parametrize("X", [np.arange(30).reshape(15, 2), {"a": np.ones((15, 2))}, None])
+def chunks():
+    return iter([np.random.RandomState(0).standard_normal((15, 2)).astype(np.float32)])
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        np.arange(30).reshape(15, 2),
+        {"a": np.ones((15, 2))},
+        StreamPool(chunks, ChunkCheck("X")),  # can be read again, but not by row
+        None,
+    ],
+)
 def test_joint_herding_without_inputs_that_have_distances(X):
     signals = make_signals(15)
     given = {} if X is None else {"net": object(), "X": X}

@@ -46,7 +46,7 @@ def autoal(mode):
     return make
 
 
-LIST = [("margin", "margin"), ("kmeans", "kmeans"), ("moody", moody)]
+LIST = [("margin", "margin"), ("bald", "bald"), ("moody", moody)]
 MAKERS = {
     "auto": autoal("auto"),
     "search": autoal("search"),
@@ -64,7 +64,7 @@ CHANGES = [
     *({"mode": mode} for mode in ("auto", "search", "vote")),
     *({"n_instances": n} for n in (2, 5)),
     *({"n_passes": n} for n in (3, 10)),
-    *({"strategies": names} for names in (LIST, ["margin", "bald"], [moody])),
+    *({"strategies": names} for names in (LIST, ["margin", "kmeans"], [moody])),
     *({"strategy": name} for name in ("bald", "margin", moody)),
     *({"moody": strategy} for strategy in ("entropy", moody)),
     {"decay": 0.5},

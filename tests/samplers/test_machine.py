@@ -78,7 +78,12 @@ QUERIES = st.tuples(
 )
 ROWS = st.lists(st.integers(0, N - 1), min_size=1, max_size=5, unique=True)
 LABELS = st.integers(0, 2)
-ERRORS = st.sampled_from([Broken, KeyboardInterrupt])
+
+
+def trap_of(passes):
+    """When something raises in a step: after how many passes, or never; and what."""
+    errors = st.sampled_from([Broken, KeyboardInterrupt])
+    return {"after": st.none() | st.integers(0, passes), "error": errors}
 
 
 def globals_now():
@@ -105,32 +110,31 @@ class SamplerMachine(RuleBasedStateMachine):
         self.net = trapped_net()
         self.sampler = MAKERS[name](self.net).set_params(random_state=seed)
         self.weights, self.modes = frozen(self.net), self._modes()
-        self.fit([], [])
+        self._step("fit", list(range(N_FIRST)), Y[:N_FIRST].tolist())
 
     # ------------------------------------------------------------ the steps
 
-    @rule(rows=ROWS, data=st.data())
-    def fit_anew(self, rows, data):
-        self.fit(rows, [data.draw(LABELS) for _ in rows])
-
-    def fit(self, rows, labels):
-        self._step("fit", [*range(N_FIRST), *rows], [*Y[:N_FIRST].tolist(), *labels])
+    @rule(rows=ROWS, data=st.data(), **trap_of(9))
+    def fit_anew(self, rows, data, **trap):
+        labels = [data.draw(LABELS) for _ in rows]
+        rows, labels = [*range(N_FIRST), *rows], [*Y[:N_FIRST].tolist(), *labels]
+        self._attempt(("fit", rows, labels), **trap)
 
     @precondition(lambda self: self.pool)
-    @rule(query=QUERIES)
-    def query(self, query):
-        self._step("query", *query)
+    @rule(query=QUERIES, **trap_of(3))
+    def query(self, query, **trap):
+        self._attempt(("query", *query), **trap)
 
     @precondition(lambda self: self.asked)
-    @rule(data=st.data())
-    def teach_what_was_asked(self, data):
+    @rule(data=st.data(), **trap_of(9))
+    def teach_what_was_asked(self, data, **trap):
         rows = data.draw(st.permutations(self.asked))[: data.draw(st.integers(1, 5))]
-        self._step("teach", rows, [data.draw(LABELS) for _ in rows])
+        self._attempt(("teach", rows, [data.draw(LABELS) for _ in rows]), **trap)
 
-    @rule(rows=ROWS, data=st.data())
-    def teach_anything(self, rows, data):
+    @rule(rows=ROWS, data=st.data(), **trap_of(9))
+    def teach_anything(self, rows, data, **trap):
         """Also what has a label: it then has two."""
-        self._step("teach", rows, [data.draw(LABELS) for _ in rows])
+        self._attempt(("teach", rows, [data.draw(LABELS) for _ in rows]), **trap)
 
     @rule(data=st.data())
     def set_params(self, data):
@@ -172,36 +176,6 @@ class SamplerMachine(RuleBasedStateMachine):
                 np.testing.assert_array_equal(one, other)
         self.compared = list(self.history)
 
-    # In a query there are few places to fail in, in a training many.
-    @precondition(lambda self: self.pool)
-    @rule(query=QUERIES, after=st.integers(0, 3), error=ERRORS)
-    def crash_in_a_query(self, query, after, error):
-        self.crash(("query", *query), after, error)
-
-    @rule(rows=ROWS, after=st.integers(0, 9), error=ERRORS)
-    def crash_in_teach(self, rows, after, error):
-        self.crash(("teach", rows, Y[rows].tolist()), after, error)
-
-    @rule(rows=ROWS, after=st.integers(0, 9), error=ERRORS)
-    def crash_in_fit(self, rows, after, error):
-        rows = [*range(N_FIRST), *rows]
-        self.crash(("fit", rows, Y[rows].tolist()), after, error)
-
-    def crash(self, step, after, error):
-        """A net or a strategy raises in the middle, or somebody presses Ctrl-C."""
-        before = self._picture()
-        Trap.after, Trap.error, Trap.sprung = after, error, False
-        try:
-            self._step(*step)
-        except (Broken, StrategyError, KeyboardInterrupt):
-            Trap.after = None
-            assert self._picture() == before
-            self._ask_again()
-        else:
-            assert not Trap.sprung  # nothing may swallow it
-        finally:
-            Trap.after = None
-
     @rule(wrong=st.sampled_from(["features", "labels", "nan", "pool", "n_instances"]))
     def mistake(self, wrong):
         spoilt = X[:3] * np.float32(np.nan)
@@ -224,6 +198,22 @@ class SamplerMachine(RuleBasedStateMachine):
     def pool(self):
         """Rows without a label."""
         return [row for row in range(N) if row not in set(self.rows)]
+
+    def _attempt(self, step, after=None, error=Broken):
+        """A step in which a net or a strategy may raise; if it did, the step once more."""
+        before = self._picture()
+        Trap.after, Trap.error, Trap.sprung = after, error, False
+        try:
+            self._step(*step)
+        except (Broken, StrategyError, KeyboardInterrupt):
+            Trap.after = None
+            assert self._picture() == before
+            self._ask_again()
+            self._step(*step)
+        else:
+            assert not Trap.sprung  # nothing may swallow it
+        finally:
+            Trap.after = None
 
     def _step(self, name, *arguments):
         """Do it, and take note of it once it is done."""
@@ -364,8 +354,8 @@ def draws_from_the_global_generator(monkeypatch):
 
 def some_steps(machine):
     machine.begin("one", 0)
-    machine.query((4, None, "array"))
-    machine.crash_in_teach([1, 2], 7, KeyboardInterrupt)
+    machine.query((4, None, "array"), after=None, error=Broken)
+    machine._attempt(("teach", [1, 2], [0, 1]), 7, KeyboardInterrupt)
     machine._step("teach", [20, 21], [0, 1])
     machine.no_label_is_lost()
     machine.what_is_not_ours_stays_as_it_was()

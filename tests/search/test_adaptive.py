@@ -119,6 +119,22 @@ def test_fit_net_may_be_a_copy_of_the_module(objective, search_net, task):
         assert (fitted.search_history_["grad_norm"] > 0).all()
 
 
+def test_the_module_reads_the_candidates_of_a_large_pool(task, monkeypatch):
+    X, y, pool = task
+    seen = []
+
+    def watched(net, labels, arrays, **options):
+        seen.append(arrays)
+        return run_search(net, labels, arrays, **options)
+
+    monkeypatch.setattr("skautoal.search._objectives._MAX_CANDIDATES", 20)
+    monkeypatch.setattr("skautoal.search._adaptive.run_search", watched)
+    sampler(mode="search", objective="coverage", search_net="module").fit(X, y).query(pool)
+    (arrays,) = seen
+    assert 5 < len(arrays.coverage.candidates) < len(pool)
+    np.testing.assert_array_equal(arrays.inputs, pool[arrays.coverage.candidates])
+
+
 @pytest.mark.parametrize("mode", ["search", "paper"])
 def test_every_strategy_runs_once_an_array_and_round(mode, task):
     X, y, pool = task

@@ -76,11 +76,14 @@ class BanditSampler(StrategiesSampler):
         if not hasattr(self, "estimator_"):
             return self.fit(X, y)
         draws, rows = self._answers(X)
-        before = len(self.y_labeled_)
+        before, arms = len(self.y_labeled_), self._names
         # Labels that were kept while the arms were not paid would be taught twice.
         with all_or_nothing(self):
             super().teach(X, y)
-            self._learn(draws, before + rows)
+            if self._names == arms:
+                self._learn(draws, before + rows)
+            else:  # set_params brought others, of which nothing is known
+                self._reset()
             self.last_query_ = None
         return self
 

@@ -248,6 +248,18 @@ def test_an_interrupt_while_the_arms_are_paid_changes_nothing(halves, monkeypatc
     assert sampler.arm_weights_.tolist() != [1, 1]
 
 
+@pytest.mark.parametrize("cls", [ALBLSampler, TAILORSampler])
+def test_other_arms_begin_anew(cls, halves):
+    X, y = halves
+    sampler = cls(strategies=["random", "margin", "kmeans"], random_state=0).fit(X[:30], y[:30])
+    chosen = 30 + sampler.query(X[30:], 5)
+    sampler.set_params(strategies=["margin", "random"]).teach(X[chosen], y[chosen])
+    arms = getattr(sampler, "arm_weights_", getattr(sampler, "arm_counts_", None))
+    assert len(arms) == 2
+    assert len(np.unique(arms)) == 1
+    assert len(sampler.query(X[100:], 4)) == 4
+
+
 def test_samples_of_equal_content_are_each_answered_once(halves):
     X, y = halves
     sampler = TAILORSampler(strategies=["random", "margin"], random_state=0).fit(X[:30], y[:30])

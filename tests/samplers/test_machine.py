@@ -331,7 +331,7 @@ class SamplerMachine(RuleBasedStateMachine):
 TestSamplerMachine = SamplerMachine.TestCase
 # Nothing is shrunk: that takes minutes, and a case of 15 steps can be read as it is.
 TestSamplerMachine.settings = settings(
-    max_examples=40, stateful_step_count=15, deadline=None, phases=[Phase.generate]
+    max_examples=60, stateful_step_count=15, deadline=None, phases=[Phase.generate]
 )
 
 

@@ -509,7 +509,7 @@ def test_progress_bar(task, capfd):
     out, err = capfd.readouterr()
     assert "search" in err
     assert "objective=" in err
-    assert "8/8" in err
+    assert "/8 [" in err
     assert out == ""
     assert silent.tolist() == shown.tolist()
 

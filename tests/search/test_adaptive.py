@@ -17,7 +17,7 @@ from torch import nn
 from skautoal import AutoALSampler
 from skautoal.exceptions import FewLabelsWarning
 from skautoal.modules import MLP
-from skautoal.search import BUILDERS
+from skautoal.search import BUILDERS, vote_weights
 from skautoal.search._fit_net import SimulatedPool
 from skautoal.search._objectives import label_values
 from skautoal.search._progress import SearchProgress
@@ -305,6 +305,21 @@ def test_the_vote_is_the_borda_count(kind, task):
     assert np.sort(count[picks]).tolist() == pytest.approx(np.sort(count)[-4:].tolist())
     assert "labeled" not in fitted.strategy_weights_
     assert fitted.search_history_ is None
+
+
+def test_the_rows_that_agreement_is_measured_on_are_drawn_by_the_seed(task, monkeypatch):
+    X, y, pool = task
+    orders = []
+
+    def watched(utilities, order=None):
+        orders.append(order.tolist())
+        return vote_weights(utilities, order)
+
+    monkeypatch.setattr("skautoal.search._adaptive.vote_weights", watched)
+    fitted = sampler(mode="vote").fit(X, y)
+    for _ in range(2):
+        fitted.query(pool)
+    assert orders[0] == orders[1] != sorted(orders[0])
 
 
 @pytest.mark.parametrize("search_net", SEARCH_NETS)

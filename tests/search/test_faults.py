@@ -250,6 +250,17 @@ def test_a_strategy_that_hangs_is_left_behind(data, gate):
         sampler_of([hangs, *OTHERS], **options).fit(X, y).query(pool, 3)
 
 
+def test_a_strategy_that_hangs_in_fit_is_named(data, gate):
+    X, y, _ = data
+
+    def hangs(signals):
+        gate.wait(20)
+        return signals.probabilities[:, 0]
+
+    with pytest.raises(StrategyError, match="hangs did not end"):
+        sampler_of([hangs, *OTHERS], mode="search", strategy_timeout=1.0).fit(X, y)
+
+
 def test_one_that_hangs_with_the_global_generators_ends_the_work(data, gate):
     X, y, pool = data
 

@@ -242,7 +242,8 @@ def test_a_split_is_worth_the_same_alone_and_padded(threshold):
         np.testing.assert_allclose(alone[name], padded[name], rtol=1e-3, atol=1e-6)
 
 
-def test_the_objective_is_the_mean_over_splits():
+@pytest.mark.parametrize("threshold", ["exact", "gmm"])
+def test_the_objective_is_the_mean_over_splits(threshold):
     both = label_arrays()
     rows = [
         LabelArrays(
@@ -253,8 +254,9 @@ def test_the_objective_is_the_mean_over_splits():
         )
         for s in range(2)
     ]
-    apart = [run(search_net(), one, n_steps=1)["objective"] for one in rows]
-    together = run(search_net(), both, n_steps=1)["objective"]
+    options = {"n_steps": 1, "threshold": threshold}
+    apart = [run(search_net(), one, **options)["objective"] for one in rows]
+    together = run(search_net(), both, **options)["objective"]
     np.testing.assert_allclose(together, np.mean(apart, axis=0), rtol=1e-5)
 
 

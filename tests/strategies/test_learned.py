@@ -309,6 +309,11 @@ def test_bad_parameters_are_refused_by_name(strategy):
 
 
 @pytest.mark.parametrize("cls", [VAAL, WAAL, LearningLoss, DiscriminativeAL, MQNet])
+def test_one_step_of_training_is_enough_for_an_answer(cls):
+    assert len(cls(n_steps=1).select(make_signals(), 9, 0)) == 9
+
+
+@pytest.mark.parametrize("cls", [VAAL, WAAL, LearningLoss, DiscriminativeAL, MQNet])
 def test_training_works_where_gradients_are_off(cls):
     expected = cls(n_steps=3).select(make_signals(), 9, 0)
     with torch.no_grad():

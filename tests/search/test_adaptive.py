@@ -13,6 +13,7 @@ import pytest
 import torch
 from scipy.stats import rankdata
 from torch import nn
+from torch.utils.data import TensorDataset
 
 from skautoal import AutoALSampler
 from skautoal.exceptions import FewLabelsWarning
@@ -133,6 +134,14 @@ def test_the_module_reads_the_candidates_of_a_large_pool(task, monkeypatch):
     (arrays,) = seen
     assert 5 < len(arrays.coverage.candidates) < len(pool)
     np.testing.assert_array_equal(arrays.inputs, pool[arrays.coverage.candidates])
+
+
+def test_a_dataset_is_refused_where_the_module_reads_candidates(task):
+    X, y, pool = task
+    dataset = TensorDataset(torch.as_tensor(pool), torch.zeros(len(pool)))
+    fitted = sampler(mode="search", objective="coverage", search_net="module").fit(X, y)
+    with pytest.raises(TypeError, match=r"'X_unlabeled' is a torch Dataset.*search_net='util"):
+        fitted.query(dataset)
 
 
 @pytest.mark.parametrize("mode", ["search", "paper"])

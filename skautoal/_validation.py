@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NoReturn
 
 import numpy as np
 import torch
@@ -82,11 +83,7 @@ def check_samples(
         return {key: _check_part(value, f"{name}[{key!r}]", integers) for key, value in X.items()}
     if isinstance(X, torch.Tensor):
         if X.ndim < 2:
-            raise ValueError(
-                f"'{name}' must have at least 2 dimensions, samples first; got shape"
-                f" {tuple(X.shape)}. Reshape your data with X.reshape(1, -1) if it is a"
-                " single sample."
-            )
+            _refuse_shape(X.shape, name)
         validate_data(estimator, X, reset=reset, skip_check_array=True)
         return _check_part(X, name, integers)
     if transformed:
@@ -105,6 +102,8 @@ def check_samples(
             ensure_all_finite=reset,  # in pools, the rows are named below
         )
     except ValueError as exc:
+        if str(exc).startswith("Expected 2D"):
+            _refuse_shape(np.shape(X), name, exc)
         if "could not convert" not in str(exc):
             raise
         raise ValueError(
@@ -291,6 +290,13 @@ def _check_part(X, name: str, integers: bool):
     return X
 
 
+def _refuse_shape(shape, name: str, cause: Exception | None = None) -> NoReturn:
+    raise ValueError(
+        f"'{name}' must have at least 2 dimensions, samples first; got shape {tuple(shape)}."
+        " Reshape your data with X.reshape(1, -1) if it is a single sample."
+    ) from cause
+
+
 def _refuse_dataset(name: str) -> None:
     raise TypeError(
         f"'{name}' is a torch Dataset, but labelled samples must be an array, a tensor or a"
@@ -300,6 +306,12 @@ def _refuse_dataset(name: str) -> None:
 
 def _refuse_empty(X, name: str) -> None:
     if is_dict(X):
+        for key, value in X.items():
+            if np.ndim(value) == 0:
+                raise TypeError(
+                    f"'{name}[{key!r}]' must be an array with a row for each sample; got"
+                    f" {value!r:.80}."
+                )
         lengths = {key: get_len(value) for key, value in X.items()}
         if len(set(lengths.values())) != 1:
             raise ValueError(

@@ -175,6 +175,7 @@ def parts() -> dict[str, dict]:
         },
         "claims": claims(),
         "variants": {name: claims()[name] for name in ("auto", "vote", "margin", "random")},
+        "noise": {name: claims()[name] for name in ("auto", "search", "random weights", "vote")},
         "images": {name: claims()[name] for name in ("auto", "vote", "random", "margin", "badge")}
         | {"uncertainty_herding": "uncertainty_herding"},
         "field": {name: name for name in list_methods() if name not in LEFT_OUT},
@@ -210,6 +211,7 @@ PLAN: dict[str, tuple[list[str], list[str], int]] = {
         ["low", "mid"],
         10,
     ),
+    "noise": ([f"{t}-noisy" for t in ("digits", "satellite")], ["low"], 15),
     "images": (IMAGES, ["low"], 3),
     "candidates": (STUDY_TASKS, ["low", "mid"], 5),
     "objectives": (STUDY_TASKS, ["low", "mid"], 4),

@@ -54,6 +54,20 @@ def cost_of(results: Results) -> str:
     return "\n".join(lines)
 
 
+def differences(results: Results, reference: str = "auto") -> str:
+    """Paired differences of each method to a reference in each setting, 95 % intervals."""
+    others = [m for m in results.methods if m != reference]
+    found = {m: compared(results, m, reference) for m in others}
+    settings = found[others[0]]["settings"]
+    head = [f"points ahead of {reference}", *(f"{_short(s.task)} {s.regime}" for s in settings)]
+    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    for method, given in found.items():
+        pairs = zip(given["means"], given["half"], strict=True)
+        cells = [f"{100 * mean:+.2f} +- {100 * half:.2f}" for mean, half in pairs]
+        lines.append(f"| {' | '.join([method, *cells])} |")
+    return "\n".join(lines)
+
+
 def compared(results: Results, method: str, reference: str) -> dict:
     """Paired differences: a test in each setting, Holm-corrected, and one over settings."""
     pair = results.select([method, reference])

@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 from _figures import draw
 from _study import load, parts, plan
-from _verdicts import cost_of, overview_of_part, verdicts
+from _verdicts import cost_of, differences, overview_of_part, verdicts
 
 from skautoal.exceptions import SkautoalWarning
 from skautoal.simulation import Results, SimulationResult, compare
@@ -99,6 +99,7 @@ def write_page() -> None:
     blocks = {part: overview_of_part(results) for part, results in found.items()}
     blocks["field"] = overview_of_part(found["field"], settings=False)
     blocks["verdicts"] = verdicts(found["claims"], found["variants"], found["field"])
+    blocks["noise"] += f"\n\n{differences(found['noise'])}"
     blocks["cost"] = cost_of(found["claims"])
     page = DOCS / "does_it_work.md"
     text = page.read_text()

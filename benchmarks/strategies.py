@@ -52,8 +52,6 @@ Made by `OMP_NUM_THREADS=1 python benchmarks/strategies.py --report --page docs/
 --out benchmarks/results/strategies.jsonl` from results that the same script measured.
 {machine}; scikit-activeml 1.0.1, alipy 1.2.5, baal 2.1.0, small-text 2.0.0.dev4.
 
-One core of two of an AMD EPYC, the other busy with other work; no GPU.
-
 n samples in the pool, embeddings d wide, C classes, a batch of b; ten labelled samples a class,
 T = 10 passes, M = 5 members. Signals are given, each cell has a process of its own, and 16 GB of
 address space. Seconds are the median of up to five queries; MB are what the query added to its

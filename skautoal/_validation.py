@@ -83,7 +83,7 @@ def check_samples(
         return {key: _check_part(value, f"{name}[{key!r}]", integers) for key, value in X.items()}
     if isinstance(X, torch.Tensor):
         if X.ndim < 2:
-            _refuse_shape(X.shape, name)
+            refuse_shape(X.shape, name)
         validate_data(estimator, X, reset=reset, skip_check_array=True)
         return _check_part(X, name, integers)
     if transformed:
@@ -103,7 +103,7 @@ def check_samples(
         )
     except ValueError as exc:
         if str(exc).startswith("Expected 2D"):
-            _refuse_shape(np.shape(X), name, exc)
+            refuse_shape(np.shape(X), name, exc)
         if "could not convert" not in str(exc):
             raise
         raise ValueError(
@@ -290,7 +290,8 @@ def _check_part(X, name: str, integers: bool):
     return X
 
 
-def _refuse_shape(shape, name: str, cause: Exception | None = None) -> NoReturn:
+def refuse_shape(shape, name: str, cause: Exception | None = None) -> NoReturn:
+    """Say that samples need two dimensions, one of them for the samples."""
     raise ValueError(
         f"'{name}' must have at least 2 dimensions, samples first; got shape {tuple(shape)}."
         " Reshape your data with X.reshape(1, -1) if it is a single sample."

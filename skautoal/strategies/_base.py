@@ -19,7 +19,7 @@ from torch import Tensor
 
 from .._net import check_trained, takes_integers
 from .._rng import derive_seed, draw_seed
-from .._validation import as_pool, is_dataset, is_dict
+from .._validation import as_pool, is_dataset, is_dict, refuse_shape
 from ..exceptions import PoolSizeWarning, StrategyOutputError
 from ..pools import check_memory, is_stream
 from ..signals import Signals, compute_signals
@@ -352,10 +352,7 @@ def _as_array(X, name: str):
     if not (is_stream(X) or is_dataset(X) or is_dict(X) or hasattr(X, "dtype")):
         X = np.asarray(X)
     if getattr(X, "ndim", 2) < 2:
-        raise ValueError(
-            f"'{name}' must have at least 2 dimensions, samples first; got shape {X.shape}."
-            " Reshape a single sample with X.reshape(1, -1)."
-        )
+        refuse_shape(X.shape, name)
     return X
 
 

@@ -4,27 +4,27 @@ from .campaign import LabelingCampaign
 from .samplers import (
     ALBLSampler,
     AutoALSampler,
-    FixedMixtureSampler,
-    RandomStrategySampler,
-    RandomWeightsSampler,
+    QueryResult,
     REFINESampler,
     SelectALSampler,
     StrategySampler,
     TAILORSampler,
     TCMSampler,
 )
+from .search import Search
+from .signals import SignalOptions
 
 __version__ = "0.1.0.dev0"
 
 __all__ = [
     "ALBLSampler",
     "AutoALSampler",
-    "FixedMixtureSampler",
     "LabelingCampaign",
+    "QueryResult",
     "REFINESampler",
-    "RandomStrategySampler",
-    "RandomWeightsSampler",
+    "Search",
     "SelectALSampler",
+    "SignalOptions",
     "StrategySampler",
     "TAILORSampler",
     "TCMSampler",

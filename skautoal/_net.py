@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier
 from skorch.dataset import unpack_data
@@ -93,12 +94,15 @@ def check_trained(net) -> None:
 
 
 def split_estimator(estimator) -> tuple[Pipeline | None, Any]:
-    """Transformers (or None) and net of a skorch classifier or a pipeline ending in one."""
+    """Transformers (or None) and net of a skorch classifier or a pipeline ending in one.
+
+    The net may stand in a FrozenEstimator.
+    """
     steps, net = None, estimator
     if isinstance(estimator, Pipeline):
         net = estimator.steps[-1][1]
         steps = Pipeline(estimator.steps[:-1]) if len(estimator.steps) > 1 else None
-    if not is_net(net):
+    if not is_net(net.estimator if isinstance(net, FrozenEstimator) else net):
         raise TypeError(
             "'estimator' must be a skorch NeuralNetClassifier or"
             " NeuralNetBinaryClassifier, or a scikit-learn Pipeline ending in one;"

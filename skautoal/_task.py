@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from skorch import NeuralNetClassifier
 from torch import nn
@@ -57,28 +59,15 @@ class TaskModel:
     codes: np.ndarray
     previous_net: Any = None
 
-    def signals(
-        self,
-        X,
-        *,
-        n_passes: int,
-        seed: int,
-        labeled: bool = True,
-        max_memory: int | None = None,
-    ) -> NetSignals:
-        """Signals of samples that were checked but not yet transformed."""
-        return self.net_signals(
-            self.transform(X),
-            n_passes=n_passes,
-            seed=seed,
-            labeled=labeled,
-            max_memory=max_memory,
-        )
+    def signals(self, X: Any, *, seed: int, labeled: bool = True, **options: Any) -> NetSignals:
+        """Return signals of samples that were checked but not yet transformed."""
+        return self.net_signals(self.transform(X), seed=seed, labeled=labeled, **options)
 
-    def net_signals(
-        self, X, *, n_passes: int, seed: int, labeled: bool, max_memory: int | None = None
-    ) -> NetSignals:
-        """Signals of samples as the net takes them."""
+    def net_signals(self, X: Any, *, seed: int, labeled: bool, **options: Any) -> NetSignals:
+        """Return signals of samples as the net takes them.
+
+        ``options`` are further parameters of :class:`~skautoal.signals.NetSignals`.
+        """
         return NetSignals(
             self.net,
             X,
@@ -86,9 +75,8 @@ class TaskModel:
             X_labeled=self.X_labeled if labeled else None,
             codes=self.codes if labeled else None,
             previous_net=self.previous_net,
-            n_passes=n_passes,
             seed=seed,
-            max_memory=max_memory,
+            **options,
         )
 
     def transform(self, X):
@@ -102,36 +90,70 @@ class TaskModel:
 
 @dataclass
 class TaskTemplate:
-    """The user's estimator, taken apart and ready to be trained on labels."""
+    """The user's estimator, taken apart and ready to be fitted on labels.
+
+    Attributes
+    ----------
+    estimator : skorch classifier, Pipeline or None
+        As the user gave it, without the FrozenEstimator around it.
+    transformer : Pipeline or None
+        Steps before the net.
+    net : skorch classifier or None
+        None for a default net, which is made to measure.
+    takes_integers : bool
+        Whether integers have to stay integers.
+    frozen : bool
+        Whether the net is used as it is.
+    transformer_frozen : bool
+        Whether the steps before it are, too.
+
+    """
 
     estimator: Any
     transformer: Pipeline | None
-    net: Any  # None: a default net is made to measure
+    net: Any
     takes_integers: bool
+    frozen: bool = False
+    transformer_frozen: bool = False
 
     @classmethod
-    def from_estimator(cls, estimator, prefit: bool, seed: int) -> TaskTemplate:
-        """Take the user's estimator apart; raises on anything that is not a classifier."""
-        if estimator is None:
-            if prefit:
-                raise ValueError(
-                    "'prefit=True' needs a fitted net in 'estimator'; got estimator=None."
-                    " Pass the fitted net, or leave prefit=False."
-                )
-            return cls(None, None, None, False)
-        transformer, net = _net.split_estimator(estimator)
-        if prefit:
-            if not net.initialized_:
-                raise NotFittedError(
-                    "'prefit=True', but the net in 'estimator' is not fitted. Fit it"
-                    " first, or leave prefit=False."
-                )
-            return cls(estimator, transformer, net, _net.takes_integers(net))
-        template = initialize_net(fresh_net(net), seed)
-        return cls(estimator, transformer, net, _net.takes_integers(template))
+    def from_estimator(cls, estimator: Any, seed: int) -> TaskTemplate:
+        """Take the user's estimator apart.
 
-    def train(self, X, y: np.ndarray, classes, embedding_layer: str, seed: int, check) -> TaskModel:
-        """Train a fresh net on labelled samples.
+        Raises
+        ------
+        TypeError
+            If it is not a skorch classifier, nor a Pipeline that ends in one.
+        NotFittedError
+            If it is a FrozenEstimator of a net that is not fitted.
+
+        """
+        if estimator is None:
+            return cls(None, None, None, False)
+        whole_frozen = isinstance(estimator, FrozenEstimator)
+        inner = estimator.estimator if whole_frozen else estimator
+        transformer, net = _net.split_estimator(inner)
+        if not (whole_frozen or isinstance(net, FrozenEstimator)):
+            template = initialize_net(fresh_net(net), seed)
+            return cls(inner, transformer, net, _net.takes_integers(template))
+        net = net.estimator if isinstance(net, FrozenEstimator) else net
+        if not net.initialized_:
+            raise NotFittedError(
+                "'estimator' is a FrozenEstimator, but the net in it is not fitted. Fit the"
+                " net first, or pass it without FrozenEstimator to have it trained."
+            )
+        return cls(inner, transformer, net, _net.takes_integers(net), True, whole_frozen)
+
+    def fitted(
+        self,
+        X: Any,
+        y: np.ndarray,
+        classes: Any,
+        embedding_layer: str,
+        seed: int,
+        needs: Mapping[str, str],
+    ) -> TaskModel:
+        """Train a fresh net on labelled samples, or take a frozen one as it is.
 
         Parameters
         ----------
@@ -145,40 +167,52 @@ class TaskTemplate:
             Submodule whose input is the embedding, or "auto".
         seed : int
             Decides initial weights and training.
-        check : callable
-            Called with the layout before training; may raise.
+        needs : mapping of str to str
+            Signals that the net must be able to give, checked before training, each with
+            who needs it.
 
         """
-        transformer = None if self.transformer is None else clone(self.transformer)
-        X_net = X if transformer is None else _as_dense(transformer.fit_transform(X, y))
+        transformer, X_net = self._transformed(X, y)
         template = self.net
         if template is None:
-            n_classes = len(encode_labels(y, classes, None)[0])
-            template = default_net(X_net, n_classes)
+            template = default_net(X_net, len(encode_labels(y, classes, None)[0]))
         X_net = _net.writeable(X_net)
         row = _net.take_rows(X_net, slice(0, 1))
-        probe = initialize_net(fresh_net(template), seed)
+        probe = template if self.frozen else initialize_net(fresh_net(template), seed)
         layout = _net.inspect_net(probe, row, embedding_layer)
-        known, codes = encode_labels(y, classes, layout.n_outputs)
-        check(layout)
-        net = fit_net(fresh_net(template, codes), X_net, codes, seed)
-        estimator = net
-        if transformer is not None:
-            estimator = Pipeline([*transformer.steps, (self.estimator.steps[-1][0], net)])
-        return TaskModel(estimator, net, transformer, layout, X_net, known, codes)
-
-    def adopt(self, X, y: np.ndarray, classes, embedding_layer: str, check) -> TaskModel:
-        """Take the fitted net as it is; the labels only say what is labelled."""
-        X_net = X if self.transformer is None else _as_dense(self.transformer.transform(X))
-        X_net = _net.writeable(X_net)
-        row = _net.take_rows(X_net, slice(0, 1))
-        layout = _net.inspect_net(self.net, row, embedding_layer)
-        if classes is None:
-            trained = np.asarray(getattr(self.net, "classes_", np.arange(layout.n_outputs)))
+        if self.frozen and classes is None:
+            trained = np.asarray(getattr(template, "classes_", np.arange(layout.n_outputs)))
             classes = trained if len(trained) == layout.n_outputs else None
         known, codes = encode_labels(y, classes, layout.n_outputs)
-        check(layout)
-        return TaskModel(self.estimator, self.net, self.transformer, layout, X_net, known, codes)
+        for signal, needed_by in needs.items():
+            layout.check(signal, needed_by)
+        net = template if self.frozen else fit_net(fresh_net(template, codes), X_net, codes, seed)
+        return TaskModel(
+            self._estimator(transformer, net), net, transformer, layout, X_net, known, codes
+        )
+
+    def _transformed(self, X: Any, y: np.ndarray) -> tuple[Pipeline | None, Any]:
+        if self.transformer is None:
+            return None, X
+        if self.transformer_frozen:
+            return self.transformer, _as_dense(self.transformer.transform(X))
+        transformer = clone(self.transformer)
+        return transformer, _as_dense(transformer.fit_transform(X, y))
+
+    def _estimator(self, transformer: Pipeline | None, net: Any) -> Any:
+        """The fitted estimator as the user sees it."""
+        if self.transformer_frozen and self.frozen:
+            return self.estimator
+        if transformer is None:
+            return net
+        return Pipeline([*transformer.steps, (self.estimator.steps[-1][0], net)])
+
+
+def is_frozen(estimator: Any) -> bool:
+    """Return True if the net of an estimator is used as it is, not trained."""
+    if isinstance(estimator, Pipeline):
+        estimator = estimator.steps[-1][1]
+    return isinstance(estimator, FrozenEstimator)
 
 
 def default_net(X, n_classes: int) -> NeuralNetClassifier:

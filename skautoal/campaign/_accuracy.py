@@ -70,8 +70,7 @@ def out_of_fold_estimate(
             sampler.estimator,
             "random",
             classes=classes,
-            prefit=sampler.prefit,
-            embedding_layer=sampler.embedding_layer,
+            signals=sampler.signals,
             random_state=derive_seed(seed, "fold", fold),
         )
         net.fit(rows_of(X, order[~inside], stacked=True), y[~inside])

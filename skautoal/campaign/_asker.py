@@ -81,8 +81,8 @@ class Asker:
             columns = ("predicted", "probability", "strategies", "weights")
             reasons = {"by": _COLD + self._files.cold_start, **dict.fromkeys(columns)}
         else:
-            picks = free[sampler.query(part_of(self._X, free), n)]
-            reasons = reasons_of(sampler, rows_of(self._X, picks))
+            result = sampler.query(part_of(self._X, free), n, return_result=True, **options)
+            picks, reasons = free[result.indices], reasons_of(sampler, result)
         return {
             "kind": "ask",
             "round": state.n_rounds,

@@ -6,6 +6,7 @@ from numbers import Integral
 from pathlib import Path
 
 import numpy as np
+from sklearn.base import clone
 
 from .._frames import as_frame
 from .._rng import derive_seed, draw_seed
@@ -18,7 +19,6 @@ from ._asker import Asker
 from ._audit import audit_rows
 from ._cold_start import check_cold_start
 from ._files import CampaignFiles, time_of_day
-from ._learner import unfitted
 from ._state import MAX_STEP, CampaignState, as_indices, as_labels
 from ._stopping import check_stopping
 from ._view import CampaignView
@@ -45,7 +45,7 @@ class LabelingCampaign(CampaignView):
         folder. Memory maps and arrays of zarr or HDF5 are read as they are needed.
     features : array-like of shape (n_pool, d), optional
         What samples are compared by before any net can be trained, embeddings of a
-        pre-trained net, say. By default the embeddings of the net of a ``prefit``
+        pre-trained net, say. By default the embeddings of the net of a frozen
         sampler, else the samples themselves, flattened and standardised.
     cold_start : str, default="typiclust"
         Strategy that asks until two classes have labels, by features alone: any of those
@@ -155,7 +155,7 @@ class LabelingCampaign(CampaignView):
                 f" StrategySampler('margin'); got {sampler!r:.100}."
             )
         sampler._validate_params()
-        self._sampler = unfitted(sampler).set_params(random_state=None)
+        self._sampler = clone(sampler).set_params(random_state=None)
         if is_stream(X):
             raise TypeError(
                 f"'X' must be a pool whose rows can be read again; got {type(X).__name__}. Write"

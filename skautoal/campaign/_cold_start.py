@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator
 
-from .._task import TaskTemplate
+from .._task import TaskTemplate, is_frozen
 from .._validation import check_samples
 from ..signals import Signals, compute_signals
 from ..strategies import STRATEGIES, get_strategy
@@ -43,7 +43,7 @@ def diverse_picks(
     name : str
         The strategy.
     sampler : BaseSampler
-        If it is ``prefit``, the embeddings of its net are the features.
+        If its estimator is frozen, the embeddings of that net are the features.
     X : array-like of shape (n_pool, ...)
         The pool.
     features : array of shape (n_pool, d) or None
@@ -73,14 +73,14 @@ def diverse_picks(
 def _vectors(sampler, X, features, rows: np.ndarray) -> np.ndarray:
     if features is not None:
         return flat_features(rows_of(features, rows), "features")
-    if sampler.prefit:
+    if is_frozen(sampler.estimator):
         return _embeddings(sampler, rows_of(X, rows))
     return flat_features(rows_of(X, rows), "X")
 
 
 def _embeddings(sampler, X) -> np.ndarray:
     """Embeddings by the net that the user trained."""
-    template = TaskTemplate.from_estimator(sampler.estimator, prefit=True, seed=0)
+    template = TaskTemplate.from_estimator(sampler.estimator, seed=0)
     transformer = template.transformer
     X = check_samples(
         BaseEstimator(),
@@ -93,5 +93,7 @@ def _embeddings(sampler, X) -> np.ndarray:
     if transformer is not None:
         X = transformer.transform(X)
         X = (X.toarray() if sparse.issparse(X) else np.asarray(X)).astype(np.float32)
-    signals = compute_signals(template.net, X, embedding_layer=sampler.embedding_layer)
+    signals = compute_signals(
+        template.net, X, embedding_layer=sampler._signal_options().embedding_layer
+    )
     return signals.embeddings.cpu().numpy()

@@ -1,15 +1,14 @@
-"""The sampler of each round of a campaign, made anew from the labels when it is needed.
+"""The sampler of each round of a campaign, fitted from the labels when it is needed.
 
-What a sampler answers depends on the labels it is fitted on and, for some samplers, on
-the rounds before: bandits are paid for what they asked, some strategies compare a net
-with that of the round before. Where rounds matter they are done again, from the journal,
+The answer of a sampler depends on the labels that it is fitted on and, for some samplers,
+on earlier rounds: bandits are rewarded for their queries, and some strategies compare a
+net with that of the round before. For these, earlier rounds are repeated from the journal
 when a campaign is loaded.
 """
 
 from __future__ import annotations
 
 import copy
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,9 +17,10 @@ import numpy as np
 from sklearn.base import clone
 
 from .._rng import derive_seed
+from .._utils._warnings import warn_caller
 from ..exceptions import SkautoalWarning
 from ..samplers import BaseSampler
-from ..strategies import STRATEGIES, Strategy, get_strategy
+from ..samplers._rounds import PreviousRound, compares_rounds
 from ._pool import part_of, rows_of
 
 
@@ -66,9 +66,9 @@ class Learner:
     """
 
     def __init__(self, sampler, X, seed: int):
-        self.compares = "previous_probabilities" in _needs(sampler.get_params(deep=False))
+        self.compares = compares_rounds(sampler)
         self.memory = np.inf if _learns_from_rounds(sampler) else int(self.compares)
-        self._sampler, self._X, self._seed = unfitted(sampler), X, seed
+        self._sampler, self._X, self._seed = clone(sampler), X, seed
         self._fitted: Any = None
         self._labels: Any = None
         # As it was in the last round: order of the labels, the labels, the sampler.
@@ -132,7 +132,7 @@ class Learner:
 
     def _fresh(self, labels: dict):
         order = self._order_of(labels)
-        sampler = unfitted(self._sampler).set_params(random_state=self._seed_of(labels))
+        sampler = clone(self._sampler).set_params(random_state=self._seed_of(labels))
         return sampler.fit(self._rows(order), _as_array(labels, order))
 
     def _taught(self, labels: dict):
@@ -141,7 +141,8 @@ class Learner:
         sampler = copy.deepcopy(self._asked).set_params(random_state=self._seed_of(labels))
         y = _as_array(labels, order)
         if len(order) == n_known:  # corrections only: nothing to teach, all to fit again
-            return sampler._fit(self._rows(order), y, previous=sampler._task)
+            previous = PreviousRound.of(sampler)
+            return sampler._fit(self._rows(order), y, previous, keeps_rounds=True)
         sampler.y_labeled_ = y[:n_known]
         return sampler.teach(self._rows(order[n_known:]), y[n_known:])
 
@@ -153,32 +154,9 @@ class Learner:
         return derive_seed(self._seed, "campaign fit", len(labels))
 
 
-def unfitted(sampler):
-    """A copy of a sampler that is not fitted; a fitted net it was given stays fitted."""
-    parameters = sampler.get_params(deep=False)
-    if not sampler.prefit:
-        return clone(sampler)
-    # scikit-learn's clone would forget what the net has learned.
-    copied = clone(type(sampler)(**parameters | {"estimator": None}))
-    return copied.set_params(estimator=parameters["estimator"])
-
-
 def _learns_from_rounds(sampler) -> bool:
     """Whether a sampler does more in ``teach`` than fit again."""
     return type(sampler).teach is not BaseSampler.teach
-
-
-def _needs(value: object) -> set[str]:
-    """Signals declared by the strategies in a value: parameters, lists, names, pairs."""
-    if isinstance(value, Strategy):
-        return set(value.needs)
-    if isinstance(value, str):
-        return set(get_strategy(value).needs) if value in STRATEGIES else set()
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, (list, tuple)):
-        return set().union(*map(_needs, value))
-    return set()
 
 
 def _as_array(labels: dict, order: list[int]) -> np.ndarray:
@@ -187,10 +165,9 @@ def _as_array(labels: dict, order: list[int]) -> np.ndarray:
 
 def _compare(found: np.ndarray, picks: list[int]) -> None:
     if found.tolist() != picks:
-        warnings.warn(
-            "A round of this campaign, done again, picks other samples than are recorded: the"
-            " sampler, the machine or the software differs. The labels are not affected; what"
-            " the sampler learned from its rounds may be.",
+        warn_caller(
+            "A round of this campaign, repeated, picks other samples than recorded: the sampler,"
+            " the machine or the software differs. The labels are not affected; what the"
+            " sampler learned from its rounds may be.",
             SkautoalWarning,
-            stacklevel=2,
         )

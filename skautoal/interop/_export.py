@@ -1,17 +1,19 @@
-"""What every adapter for our samplers and strategies shares."""
+"""Functions that all adapters of samplers and strategies share."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 
 from ..samplers import AutoALSampler, BaseSampler, StrategySampler
-from ..samplers._composition import StrategiesSampler, named_strategies
+from ..samplers._rounds import PreviousRound, compares_rounds
 from ..strategies import get_strategy
 
 
-def as_sampler(query, estimator=None, random_state=None) -> BaseSampler:
-    """A sampler from whatever may stand for one.
+def as_sampler(query: Any, estimator: Any = None, random_state: Any = None) -> BaseSampler:
+    """Return the sampler that ``query`` stands for.
 
     Parameters
     ----------
@@ -47,30 +49,14 @@ def as_sampler(query, estimator=None, random_state=None) -> BaseSampler:
     return StrategySampler(strategy=get_strategy(query), **options)
 
 
-def fitted_copy(sampler: BaseSampler, X, y: np.ndarray, seed: int | None) -> BaseSampler:
-    """A copy of ``sampler`` fitted on labelled samples; its own seed if ``seed`` is None.
+def fitted_copy(sampler: BaseSampler, X: Any, y: np.ndarray, seed: int | None) -> BaseSampler:
+    """Return a copy of ``sampler`` fitted on labelled samples; its own seed if ``seed`` is None.
 
     Strategies that compare with the round before get a net that was trained on half of
-    the labels of each class: the other libraries remember no rounds.
+    the labels of each class, since the other libraries remember no rounds.
     """
     copy = clone(sampler)
     if seed is not None:
         copy.set_params(random_state=seed)
-    if not _looks_back(copy):
-        return copy.fit(X, y)
-    earlier = np.sort(np.concatenate([_first_half(y == label) for label in np.unique(y)]))
-    before = clone(copy).fit(X[earlier], y[earlier])
-    return copy._fit(X, y, previous=before._task)
-
-
-def _looks_back(sampler: BaseSampler) -> bool:
-    if isinstance(sampler, StrategiesSampler):
-        candidates = [strategy for _, strategy in named_strategies(sampler.strategies)]
-    else:
-        candidates = [get_strategy(getattr(sampler, "strategy", "random"))]
-    return any("previous_probabilities" in strategy.needs for strategy in candidates)
-
-
-def _first_half(members: np.ndarray) -> np.ndarray:
-    indices = np.flatnonzero(members)
-    return indices[: (len(indices) + 1) // 2]
+    previous = PreviousRound.simulated(copy, X, y) if compares_rounds(copy) else None
+    return copy._fit(X, y, previous)

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
 
+from .._net import is_net
+from .._rng import draw_seed
 from ..samplers import BaseSampler
-from ._export import as_sampler
+from ._export import as_sampler, fitted_copy
 from ._foreign import ForeignModel, ForeignModelStrategy
 
 __all__ = ["ModALQueryStrategy", "ModALStrategy", "as_query_strategy", "from_modal"]
 
 
 class ModALQueryStrategy:
-    """A sampler as a modAL query strategy; made by :func:`as_query_strategy`.
+    """Query strategy of modAL that asks a sampler; made by :func:`as_query_strategy`.
 
     Parameters
     ----------
@@ -35,7 +39,16 @@ class ModALQueryStrategy:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.sampler!r})"
 
-    def __call__(self, learner, X_pool, n_instances: int = 1, *, X_training=None, y_training=None):
+    def __call__(
+        self,
+        learner: Any,
+        X_pool: Any,
+        n_instances: int | None = None,
+        *,
+        X_training: Any = None,
+        y_training: Any = None,
+        **options: Any,
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Answer a query of a modAL learner; neither it nor the sampler is changed.
 
         Parameters
@@ -45,10 +58,13 @@ class ModALQueryStrategy:
             fitted sampler, is the task model, never trained here.
         X_pool : array-like of shape (n_pool, ...)
             Unlabelled samples.
-        n_instances : int, default=1
-            Size of the batch.
+        n_instances : int, optional
+            Size of the batch; by default the parameter of the sampler.
         X_training, y_training : array-like, optional
             Labelled samples, for learners that keep none (``DeepActiveLearner``).
+        **options
+            ``costs``, ``budget``, ``max_memory`` and ``on_nonfinite`` of the sampler's
+            ``query``.
 
         Returns
         -------
@@ -58,14 +74,43 @@ class ModALQueryStrategy:
             Utilities of the chosen, in the same order.
 
         """
-        sampler = self.sampler
+        sampler = self._fitted(learner, X_training, y_training)
+        indices, utilities = sampler.query(X_pool, n_instances, return_utilities=True, **options)
+        return indices, utilities[indices]
+
+    def _fitted(self, learner: Any, X: Any, y: Any) -> BaseSampler:
+        """Return the learner itself if it is this sampler, or a copy around its trained net."""
         estimator = getattr(learner, "estimator", None)
-        if isinstance(estimator, BaseSampler) and estimator is not sampler:
-            # Its net, not its opinion: the question goes to the strategy in here.
-            X_training, y_training = estimator.X_labeled_, estimator.y_labeled_
-            learner = SimpleNamespace(estimator=estimator.estimator_)
-            sampler = copy.copy(sampler).set_params(classes=estimator.classes_)
-        return sampler(learner, X_pool, n_instances, X_training=X_training, y_training=y_training)
+        classes = None
+        if isinstance(estimator, BaseSampler):
+            if estimator is self.sampler:
+                return estimator
+            # Only its net is taken: the question goes to the strategy in here.
+            X, y, classes = estimator.X_labeled_, estimator.y_labeled_, estimator.classes_
+            estimator = estimator.estimator_
+        X = getattr(learner, "X_training", None) if X is None else X
+        y = getattr(learner, "y_training", None) if y is None else y
+        net = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
+        if not is_net(net):
+            raise TypeError(
+                "'learner.estimator' must be a fitted skorch classifier, a Pipeline ending"
+                f" in one, or a skautoal sampler; got {type(estimator).__name__}."
+            )
+        if X is None or y is None:
+            raise ValueError(
+                "'learner' keeps no labelled samples; pass them as 'X_training' and"
+                " 'y_training' keywords of its query."
+            )
+        # The estimator is about to be replaced: cloning it first would be wasted.
+        copied = clone(
+            type(self.sampler)(**self.sampler.get_params(deep=False) | {"estimator": None})
+        )
+        copied.set_params(
+            estimator=FrozenEstimator(estimator), random_state=draw_seed(self.sampler.random_state)
+        )
+        if classes is not None:
+            copied.set_params(classes=classes)
+        return fitted_copy(copied, X, np.asarray(y), None)
 
 
 def as_query_strategy(query=None, *, random_state=None) -> ModALQueryStrategy:

@@ -16,8 +16,8 @@ from ._ranking import top_k
 #: Width of the Gaussian kernel on embeddings of length 1.
 KERNEL_WIDTH = 0.4
 
-_EXACT_BELOW = 5_000
-_MAX_TARGETS = 2_000
+EXACT_BELOW = 5_000
+MAX_TARGETS = 2_000
 _MAX_CANDIDATES = 2_000
 _STORED_ELEMENTS = 2**22  # of a kernel matrix: above, memory is slower than arithmetic
 
@@ -60,10 +60,10 @@ def herding(
     """
     H, weights = normalize_rows(H.float()), weights.float()
     candidates = targets = order
-    if len(order) > _EXACT_BELOW:
+    if len(order) > EXACT_BELOW:
         n_candidates = max(_MAX_CANDIDATES, 5 * n_instances)
         candidates = top_k(weights, min(n_candidates, len(order)), order)
-        targets = order[:_MAX_TARGETS]
+        targets = order[:MAX_TARGETS]
     covered = H.new_zeros(len(targets))
     if H_labeled is not None:
         covered = nearest_kernel(H[targets], normalize_rows(H_labeled.float()), width)

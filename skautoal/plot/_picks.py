@@ -6,7 +6,8 @@ import numpy as np
 from sklearn.decomposition import PCA
 
 from .._drawing import axes_of, plain_text
-from ..samplers._explain import check_indices, pool_signals
+from ..samplers._explain import check_indices
+from ..samplers._query import opened
 from ._unwrap import fitted_sampler, transformed
 
 _NAMED_CLASSES = 10  # with more of them colours repeat, and a legend says nothing
@@ -40,16 +41,16 @@ def picks(sampler, X_unlabeled, indices, *, ax=None):
 
     """
     last = fitted_sampler(sampler)
-    signals = pool_signals(last, transformed(sampler, X_unlabeled))
-    rows = check_indices(indices, signals.n_samples)
     last._task.layout.check("embeddings", "A map of picks")
+    with opened(last, transformed(sampler, X_unlabeled)) as (_, signals):
+        rows = check_indices(indices, signals.n_samples)
+        H = signals.embeddings.flatten(1).double().cpu().numpy()
+        assert signals.labeled is not None
+        labeled = signals.labeled.embeddings.flatten(1).double().cpu().numpy()
+        codes = signals.probabilities.argmax(dim=1).cpu().numpy()
     ax = axes_of(ax, (7, 5.5))
-    H = signals.embeddings.flatten(1).double().cpu().numpy()
-    assert signals.labeled is not None
-    labeled = signals.labeled.embeddings.flatten(1).double().cpu().numpy()
     projection = PCA(min(2, *H.shape), svd_solver="full").fit(H)
     points, known = (_two_columns(projection.transform(part)) for part in (H, labeled))
-    codes = signals.probabilities.argmax(dim=1).cpu().numpy()
     for code in np.unique(codes):
         at = points[codes == code]
         label = plain_text(last.classes_[code])

@@ -1,15 +1,16 @@
-"""ALBL: a bandit over strategies, paid by the accuracy on what they asked for."""
+"""ALBLSampler: a bandit over strategies, rewarded by the accuracy on their samples."""
 
 from __future__ import annotations
 
 import math
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
-import torch
 from sklearn.utils._param_validation import Interval
 
 from .._net import take_rows
+from ..signals import SignalOptions
 from ._bandit import BanditSampler
 
 
@@ -22,8 +23,8 @@ class ALBLSampler(BanditSampler):
 
     and gives the best of its samples that are left. Once their labels are taught, each
     sample i that was drawn with probability :math:`q_i`, the sum of the :math:`p_k` of
-    all strategies that would have picked it, pays 1 to these strategies if the retrained
-    model is right about it, weighted by importance:
+    all strategies that would have picked it, rewards these strategies with 1 if the
+    retrained model is right about it, weighted by importance:
     :math:`\hat r_k = \sum_i [f(x_i) = y_i] / q_i`. With :math:`\hat v_k = \sum_i 1 / p_k`,
 
     .. math:: w_k \leftarrow w_k \exp\left(\frac{p_{\min}}{2} \left(\hat r_k
@@ -31,9 +32,9 @@ class ALBLSampler(BanditSampler):
 
     Parameters
     ----------
-    estimator : skorch classifier, Pipeline ending in one, or None, default=None
+    estimator : skorch classifier, Pipeline ending in one, FrozenEstimator or None, default=None
         Model of the task; see :class:`~skautoal.AutoALSampler`.
-    strategies : "paper" or list, default="paper"
+    strategies : "auto", "paper" or list, default="auto"
         The K arms; see :class:`~skautoal.AutoALSampler`.
     n_instances : int, default=10
         Size of a batch.
@@ -44,14 +45,14 @@ class ALBLSampler(BanditSampler):
         if that is less.
     horizon : int, default=1000
         T, the number of labels that will be asked for in all.
-    embedding_layer : str, default="auto"
-        Submodule whose input is the embedding.
-    n_passes : int, default=10
-        MC-dropout passes.
+    signals : SignalOptions or None, default=None
+        How the signals are computed.
     classes : array-like or None, default=None
         All classes, if some may have no label yet.
-    prefit : bool, default=False
-        Use the fitted estimator as it is.
+    on_nonfinite : {"raise", "skip"}, default="raise"
+        How to treat samples of a pool that contain NaN or infinity.
+    on_error : {"raise", "drop"}, default="raise"
+        How to treat a strategy that fails; see :class:`~skautoal.AutoALSampler`.
     random_state : int, RandomState or None, default=None
         Decides training, ties and draws.
 
@@ -78,7 +79,7 @@ class ALBLSampler(BanditSampler):
     A batch is b draws with the model and w held still. In the paper a query is one
     sample, and the reward of its arm the importance-weighted accuracy on everything
     queried so far; the arms of a batch would all share that one number, so here each
-    sample pays for itself. With costs, draws that were passed over pay nothing.
+    sample gives a reward of its own. With costs, draws that were passed over give none.
 
     References
     ----------
@@ -111,65 +112,66 @@ class ALBLSampler(BanditSampler):
 
     def __init__(
         self,
-        estimator=None,
-        strategies="paper",
+        estimator: Any = None,
+        strategies: Any = "auto",
         *,
-        n_instances=10,
-        delta=0.1,
-        p_min=None,
-        horizon=1000,
-        embedding_layer="auto",
-        n_passes=10,
-        classes=None,
-        prefit=False,
-        random_state=None,
+        n_instances: int = 10,
+        delta: float = 0.1,
+        p_min: float | None = None,
+        horizon: int = 1000,
+        signals: SignalOptions | None = None,
+        classes: Any = None,
+        on_nonfinite: str = "raise",
+        on_error: str = "raise",
+        random_state: Any = None,
     ):
         super().__init__(
             estimator,
             strategies,
             n_instances=n_instances,
-            embedding_layer=embedding_layer,
-            n_passes=n_passes,
+            signals=signals,
             classes=classes,
-            prefit=prefit,
+            on_nonfinite=on_nonfinite,
+            on_error=on_error,
             random_state=random_state,
         )
         self.delta = delta
         self.p_min = p_min
         self.horizon = horizon
 
-    def _start(self, signals):
-        super()._start(signals)
-        K = len(self.strategies_)
+    def _start(self, signals, candidates):
+        K = len(candidates)
         if self.p_min is not None and self.p_min * K > 1:
             raise ValueError(
                 f"'p_min' is {self.p_min}, but {K} strategies can have a probability of at"
                 f" most 1 / {K} each; lower it, or leave it None."
             )
 
-    def _reset(self):
-        self.arm_weights_ = np.ones(len(self.strategies_))
+    def _reset_arms(self):
+        self.arm_weights_ = np.ones(len(self._arms))
 
-    def _least(self) -> float:
-        """p_min, resolved."""
-        K = len(self.strategies_)
+    def _least(self, K: int) -> float:
+        """Least probability of one of K arms."""
         if self.p_min is not None:
             return self.p_min
         return min(1 / K, math.sqrt(math.log(K) / (K * self.horizon)))
 
-    def _draw_arms(self, n_draws, rng):
-        p = arm_probabilities(self.arm_weights_, self._least())
-        self._note_weights("pool", torch.as_tensor(p)[None])
-        return rng.choice(len(p), size=n_draws, p=p)
+    def _probabilities(self):
+        p = arm_probabilities(self.arm_weights_, self._least(len(self._arms)))
+        return dict(zip(self._arms, p.tolist(), strict=True))
 
-    def _learn(self, draws, rows):
+    def _draw_arms(self, arms, n_draws, rng):
+        p = arm_probabilities(self.arm_weights_[arms], self._least(len(arms)))
+        return rng.choice(arms, size=n_draws, p=p)
+
+    def _update(self, draws, rows):
         if self.last_query_ is None or len(draws) == 0:
             return
         signals = self._task.net_signals(
-            take_rows(self._task.X_labeled, rows), n_passes=self.n_passes, seed=0, labeled=False
+            take_rows(self._task.X_labeled, rows), seed=0, labeled=False
         )
         predicted = signals.probabilities.argmax(dim=1).cpu().numpy()
-        p_min = self._least()
+        p_min = self._least(len(self._arms))
         self.arm_weights_ = exp4p_update(
             self.arm_weights_,
             arm_probabilities(self.arm_weights_, p_min),
@@ -182,7 +184,7 @@ class ALBLSampler(BanditSampler):
 
 
 def arm_probabilities(weights: np.ndarray, p_min: float) -> np.ndarray:
-    """p_k = (1 - K p_min) w_k / sum w + p_min, (K,)."""
+    """Return p_k = (1 - K p_min) w_k / sum w + p_min, (K,)."""
     return (1 - len(weights) * p_min) * weights / weights.sum() + p_min
 
 
@@ -196,7 +198,7 @@ def exp4p_update(
     delta: float,
     horizon: int,
 ) -> np.ndarray:
-    """Weights after some draws, scaled to mean 1.
+    """Return the weights after some draws, scaled to mean 1.
 
     Parameters
     ----------

@@ -1,143 +1,83 @@
-"""AutoALSampler: several query strategies at once, and a search over them."""
+"""AutoALSampler: ask several query strategies at once, weigh them, and build one batch."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any
 
 import numpy as np
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
+from torch import Tensor
 
-from ..search import BUILDERS
-from ..search._adaptive import AdaptiveSearch, SearchOptions
-from ..search._faults import kept, without_failing
-from ..search._objectives import POOL_OBJECTIVES
-from ._composition import StrategiesSampler, utility_names
-from ._explain import Opinions
-
-_IN_FIT, _IN_QUERY = 6, 4  # frames up to the caller of fit, and of query
-
-#: What ``"auto"`` stands for in each mode.
-PRESETS: dict[str, dict[str, Any]] = {
-    "auto": {
-        "objective": None,
-        "batch_builder": "joint_herding",
-        "utilities": "rank",
-        "loss_prediction": False,
-    },
-    "search": {
-        "objective": "mixed",
-        "batch_builder": "joint_herding",
-        "utilities": "rank",
-        "loss_prediction": False,
-    },
-    "paper": {
-        "objective": "loss",
-        "batch_builder": "top",
-        "utilities": "binary",
-        "loss_prediction": True,
-    },
-    "vote": {
-        "objective": None,
-        "batch_builder": "top",
-        "utilities": "rank",
-        "loss_prediction": False,
-    },
-}
+from ..mixing import BUILDERS
+from ..mixing._builders import BUILDER_NEEDS
+from ..search import Search
+from ..search._options import resolved_search
+from ..search._round import RoundOptions, SearchRound
+from ..signals import SignalOptions
+from ._composition import StrategiesSampler
+from ._result import Answer, mean_weights
 
 
 class AutoALSampler(StrategiesSampler):
     """Choose samples to label by asking several query strategies at once.
 
-    Every strategy scores every sample. The scores are mixed, with equal weights or, in
-    mode ``"search"``, by a differentiable search: SearchNet learns how much to trust each
-    strategy for each sample; FitNet, a model of the task that never saw the samples it
-    judges, and the coverage of the pool's uncertain regions supervise it (AutoAL, [1]_).
-    The mixed scores are then turned into a batch.
+    Every strategy scores every sample. The scores are mixed, with equal weights by default.
+    A batch builder turns the mixed scores into a batch: by default joint herding, which
+    covers the uncertain part of the pool in inputs and embeddings. With
+    ``search=Search()`` a differentiable search learns how much weight to give each
+    strategy for each sample (AutoAL, [1]_).
 
     Parameters
     ----------
-    estimator : skorch classifier, Pipeline ending in one, or None, default=None
-        Model of the task, fitted or not; it is cloned and trained from scratch at each
-        ``fit``; a module given as an object, not as a class, starts from the weights
-        that object has. None stands for a small perceptron with dropout. skorch's
-        default validation split is switched off unless the net has callbacks.
+    estimator : skorch classifier, Pipeline ending in one, FrozenEstimator or None, default=None
+        Model of the task. It is cloned and trained from scratch at each ``fit``; a module
+        given as an object, not as a class, starts from the weights that object has. In a
+        :class:`sklearn.frozen.FrozenEstimator` a fitted model is used as it is. None
+        stands for a small perceptron with dropout. skorch's default validation split is
+        switched off unless the net has callbacks.
     strategies : "auto", "paper" or list, default="auto"
         The candidates: strategy objects, names (see
         :func:`skautoal.strategies.list_strategies`), functions of the signals, or
         ``(name, strategy)`` pairs, whose parameters are then reached as
         ``name__parameter``. ``"paper"`` are AutoAL's seven; three of them need a net
-        with a dropout layer, without which ``"auto"`` does without them.
+        with a dropout layer, and ``"auto"`` leaves out those that the net cannot serve.
     n_instances : int, default=10
         Size of a batch.
-    mode : {"auto", "search", "paper", "vote"}, default="auto"
-        ``"auto"``: what works best by our measurements: the strategies have equal
-        weights, and coverage of inputs and embeddings makes the batch. ``"search"``: the
-        same, with the weights of the strategies learned for each sample; measured, that
-        is as good and slower. ``"paper"``: the equations of
-        the paper as they were meant: binary utilities, held-out loss as objective,
-        FitNet and SearchNet in alternation, loss prediction, the top of the scores.
-        ``"vote"``: every strategy has one voice, nothing is learned: the control. A
-        mode only sets what the parameters below leave at ``"auto"``.
-    objective : {"auto", "loss", "bilevel", "coverage", "mixed"}, default="auto"
-        What SearchNet maximises: the held-out loss of what it selects; how much a step
-        on it lowers the loss of other held-out samples; the coverage of uncertain
-        regions of the pool; coverage plus a quarter of the loss.
+    search : "auto", "paper", Search or None, default="auto"
+        How the weights of the strategies are set. None: equal weights. A
+        :class:`~skautoal.Search`: learned for each sample. ``"paper"``: the equations of
+        the paper. ``"auto"``: the best by our benchmarks, for now equal weights.
     batch_builder : str, default="auto"
         How scores become a batch. ``"top"``: the highest. ``"stochastic"``: random draws
         by score. ``"herding"``: greedy coverage of high-scoring regions.
         ``"joint_herding"``: greedy coverage of uncertain regions, in inputs and
         embeddings at once, by high-scoring samples; uncertainty and scores count more
         the more labels there are. ``"kmeans++"``: k-means++ on score-weighted gradients.
-    filter_rounds : int, default=0
-        Rounds of progressive filtering before the batch is built: in each, only what
-        some candidate picks from one of three random halves of the pool stays, as in
-        :class:`~skautoal.REFINESampler`.
-    utilities : {"auto", "rank", "binary"}, default="auto"
-        Candidates' opinions: ranks, or 1 for the samples that they would pick.
-    backbone : {"head", "module"}, default="head"
-        FitNet: linear heads on the embeddings of the task net, or a fresh copy of its
-        module for each split (slower by the number of splits).
-    search_net : {"utilities", "global", "module"}, default="utilities"
-        SearchNet: a small perceptron on utilities and a few features of a sample; one
-        weight a strategy; or a copy of the task net's module (the paper's).
-    loss_prediction : bool or "auto", default="auto"
-        Whether SearchNet also learns to rank samples by loss and mixes that in.
-    threshold : {"exact", "gmm"}, default="exact"
-        How a soft selection is made: exactly k memberships, or above the quantile of a
-        Gaussian mixture, as in the paper.
-    n_splits : int, default=5
-        Random halves of the labelled set that the search averages over.
-    n_steps : int, default=60
-        Steps of each search: one on the labels in ``fit``, one on the pool in ``query``
-        if the objective looks at it.
-    prior : float, default=0.1
-        Pull of the weights towards the uniform vote, larger while labels are few.
-    embedding_layer : str, default="auto"
-        Name of the submodule whose input is the embedding; ``"auto"`` finds the last
-        linear layer that is executed and as wide as the output.
-    n_passes : int, default=10
-        MC-dropout passes.
+        ``"auto"``: ``"top"`` with ``search="paper"``, else ``"joint_herding"``.
+    signals : SignalOptions or None, default=None
+        How the signals of the strategies are computed: embedding layer, number of
+        MC-dropout passes, size of ensembles, memory.
     classes : array-like or None, default=None
         All classes, if some may have no label yet.
-    prefit : bool, default=False
-        Use the fitted estimator as it is, without cloning or training it.
-    random_state : int, RandomState or None, default=None
-        Decides everything: initial weights, training, dropout masks, splits, ties.
+    on_nonfinite : {"raise", "skip"}, default="raise"
+        How to treat samples of a pool that contain NaN or infinity. ``"raise"``: an error
+        that names the first of them. ``"skip"``: the answer is that of the pool without
+        them, as rows of the pool with them. That takes one more reading, and an array or a
+        tensor, in memory or on disk, or a dict of them.
+    on_error : {"raise", "drop"}, default="raise"
+        How to treat a strategy that raises an error or returns NaN, wrong shapes or wrong
+        indices. ``"raise"``: an error that names it. ``"drop"``: a warning that names it;
+        the answer is that of a sampler made without it. The next query tries again what
+        one query dropped; what ``fit`` dropped is out until the next fit.
     n_jobs : int or None, default=None
         Threads that run the strategies side by side; does not change any result.
-    on_error : {"raise", "drop"}, default="raise"
-        What happens when a strategy raises an error, returns NaN, wrong shapes or wrong
-        indices, or takes too long. ``"raise"``: an error that names it. ``"drop"``: a
-        warning that names it; the answer is that of a sampler made without it. What one
-        query drops, the next one tries again; what ``fit`` drops is out until the next.
-    strategy_timeout : float or None, default=None
-        Seconds a strategy may take each time it is asked. The thread of one that takes
-        longer is left behind, since threads cannot be stopped, and answers then depend on
-        the speed of the machine.
+    random_state : int, RandomState or None, default=None
+        Decides everything: initial weights, training, dropout masks, splits, ties.
     verbose : int, default=0
-        1 shows a progress bar of the search.
+        1 prints the time of each stage of ``fit`` and ``query``, and shows a progress bar
+        of the search.
 
     Attributes
     ----------
@@ -150,9 +90,9 @@ class AutoALSampler(StrategiesSampler):
     strategies_ : list of (str, Strategy)
         The candidates with their names, without those that ``fit`` dropped.
     dropped_strategies_ : dict of str to str
-        Names of the strategies that the last fit or query went on without, and why.
+        Names of the strategies that the last fit or query left out, with the reason.
     strategy_weights_ : dict of str to dict of str to float
-        Share of trust in each strategy: over the ``"labeled"`` samples after ``fit``, if
+        Mean weight of each strategy: over the ``"labeled"`` samples after ``fit``, if
         the weights are learned, over the ``"pool"`` and the ``"batch"`` of the last query.
     search_history_ : structured ndarray or None
         One row a step: phase, step, temperature tau, objective and its two parts,
@@ -190,154 +130,130 @@ class AutoALSampler(StrategiesSampler):
 
     _parameter_constraints: dict = {
         **StrategiesSampler._parameter_constraints,
-        "mode": [StrOptions(set(PRESETS))],
-        "objective": [StrOptions({"auto", "loss", "bilevel", "coverage", "mixed"})],
+        "search": "no_validation",  # resolved_search says what is wrong with it
         "batch_builder": [StrOptions({"auto", *BUILDERS})],
-        "filter_rounds": [Interval(Integral, 0, None, closed="left")],
-        "utilities": [StrOptions({"auto", "rank", "binary"})],
-        "backbone": [StrOptions({"head", "module"})],
-        "search_net": [StrOptions({"utilities", "global", "module"})],
-        "loss_prediction": ["boolean", StrOptions({"auto"})],
-        "threshold": [StrOptions({"exact", "gmm"})],
-        "n_splits": [Interval(Integral, 1, None, closed="left")],
-        "n_steps": [Interval(Integral, 1, None, closed="left")],
-        "prior": [Interval(Real, 0, None, closed="left")],
         "n_jobs": [Integral, None],
-        "on_error": [StrOptions({"raise", "drop"})],
-        "strategy_timeout": [Interval(Real, 0, None, closed="neither"), None],
         "verbose": ["verbose"],
     }
 
     def __init__(
         self,
-        estimator=None,
-        strategies="auto",
+        estimator: Any = None,
+        strategies: Any = "auto",
         *,
-        n_instances=10,
-        mode="auto",
-        objective="auto",
-        batch_builder="auto",
-        filter_rounds=0,
-        utilities="auto",
-        backbone="head",
-        search_net="utilities",
-        loss_prediction="auto",
-        threshold="exact",
-        n_splits=5,
-        n_steps=60,
-        prior=0.1,
-        embedding_layer="auto",
-        n_passes=10,
-        classes=None,
-        prefit=False,
-        random_state=None,
-        n_jobs=None,
-        on_error="raise",
-        strategy_timeout=None,
-        verbose=0,
+        n_instances: int = 10,
+        search: Any = "auto",
+        batch_builder: str = "auto",
+        signals: SignalOptions | None = None,
+        classes: Any = None,
+        on_nonfinite: str = "raise",
+        on_error: str = "raise",
+        n_jobs: int | None = None,
+        random_state: Any = None,
+        verbose: int = 0,
     ):
         super().__init__(
             estimator,
             strategies,
             n_instances=n_instances,
-            embedding_layer=embedding_layer,
-            n_passes=n_passes,
+            signals=signals,
             classes=classes,
-            prefit=prefit,
+            on_nonfinite=on_nonfinite,
+            on_error=on_error,
             random_state=random_state,
         )
-        self.mode = mode
-        self.objective = objective
+        self.search = search
         self.batch_builder = batch_builder
-        self.filter_rounds = filter_rounds
-        self.utilities = utilities
-        self.backbone = backbone
-        self.search_net = search_net
-        self.loss_prediction = loss_prediction
-        self.threshold = threshold
-        self.n_splits = n_splits
-        self.n_steps = n_steps
-        self.prior = prior
         self.n_jobs = n_jobs
-        self.on_error = on_error
-        self.strategy_timeout = strategy_timeout
         self.verbose = verbose
 
-    def _check_layout(self, layout):
-        super()._check_layout(layout)
-        options = self._options()
-        learned = options.objective is not None and (
-            options.backbone == "head"
-            or options.search_net == "module"
-            or options.objective in (*POOL_OBJECTIVES, "bilevel")
+    @property
+    def _n_jobs(self) -> int | None:
+        return self.n_jobs
+
+    @property
+    def _builder(self) -> str:
+        if self.batch_builder != "auto":
+            return self.batch_builder
+        is_paper = isinstance(self.search, str) and self.search == "paper"
+        return "top" if is_paper else "joint_herding"
+
+    def _own_needs(self):
+        search = resolved_search(self.search)
+        needs = dict.fromkeys(
+            BUILDER_NEEDS.get(self._builder, ()),
+            f"AutoALSampler with batch_builder={self._builder!r}",
         )
-        if learned or options.builder in ("herding", "joint_herding", "kmeans++"):
-            layout.check(
-                "embeddings",
-                f"AutoALSampler with objective={options.objective!r},"
-                f" backbone={options.backbone!r} and batch_builder={options.builder!r}",
-            )
+        if search is not None and _reads_embeddings(search):
+            needs.setdefault("embeddings", f"AutoALSampler with search={search!r}")
+        return needs
 
-    def _options(self) -> SearchOptions:
-        preset = PRESETS[self.mode]
+    def _start(self, signals, candidates):
+        options = self._signal_options()
+        self._round = SearchRound(
+            resolved_search(self.search),
+            RoundOptions(self._builder, self.n_instances, options.n_passes, self.verbose),
+            candidates.names,
+            self._round_seed("search"),
+        )
+        self._round.learn(self._task, signals, candidates)
+        self.search_history_ = self._round.history
+        if self._round.labeled_weights is not None:
+            names = utility_names(candidates.names, self._round.labeled_weights)
+            self.strategy_weights_ = {"labeled": mean_weights(names, self._round.labeled_weights)}
+        self.timings_ = dict(self._round.timings)
 
-        def resolved(parameter: str):
-            value = getattr(self, parameter)
-            return preset[parameter] if isinstance(value, str) and value == "auto" else value
-
-        return SearchOptions(
-            objective=resolved("objective"),
-            utilities=resolved("utilities"),
-            builder=resolved("batch_builder"),
-            filter_rounds=self.filter_rounds,
-            backbone=self.backbone,
-            search_net=self.search_net,
-            loss_prediction=resolved("loss_prediction") and self.search_net != "global",
-            alternate=self.mode == "paper",
-            threshold=self.threshold,
-            n_splits=self.n_splits,
-            n_steps=self.n_steps,
-            prior=self.prior,
-            n_passes=self.n_passes,
-            n_instances=self.n_instances,
-            n_jobs=self.n_jobs,
-            verbose=self.verbose,
-            on_error=self.on_error,
-            timeout=self.strategy_timeout,
+    def _pick(self, signals, candidates, n_instances, seed):
+        round_ = replace(self._round, timings={})
+        history = None
+        if candidates.names != self._round.names:  # some failed: learn without them
+            round_ = replace(round_, names=candidates.names, net=None, labels=None, history=None)
+            if self._round.net is not None:
+                round_.learn(self._task, self._labeled_signals(), candidates)
+                history = round_.history
+        result = round_.query(self._task, signals, candidates, n_instances, seed)
+        steps = [h for h in (history, result.history) if h is not None]
+        return Answer(
+            picks=result.batch.picks,
+            scores=result.scores,
+            names=utility_names(candidates.names, result.weights),
+            utilities=result.utilities,
+            weights=result.weights,
+            reasons=result.batch.reasons,
+            history=np.concatenate(steps) if steps else None,
+            timings=round_.timings,
         )
 
-    def _start(self, signals):
-        super()._start(signals)
-        search = AdaptiveSearch(
-            self._candidates, self._names, self._options(), self._round_seed("search")
-        )
-        _, search, dropped = without_failing(
-            search, lambda search: search.learn(self._task, signals), _IN_FIT
-        )
-        self._search = search
-        self._fit_dropped = self.dropped_strategies_ = dropped
-        self.strategies_ = kept(self.strategies_, dropped)
-        self.search_history_ = search.history
-        if search.labeled_weights is not None:
-            self._note_weights("labeled", search.labeled_weights)
-        self._fit_timings = self.timings_ | search.timings
-        self.timings_ = dict(self._fit_timings)
+    def _fit(self, X, y, previous=None, *, keeps_rounds=False):
+        super()._fit(X, y, previous, keeps_rounds=keeps_rounds)
+        if self.verbose:
+            print(stage_report(f"fit on {len(self.y_labeled_)} labels", self.timings_))
+        return self
 
-    def _pick(self, signals, n_instances, seed):
-        def ask(search: AdaptiveSearch):
-            if search.net is None and self._search.net is not None:
-                search.learn(self._task, self._labeled_signals())
-            return search.query(self._task, signals, n_instances, seed)
+    def _describe(self, result):
+        super()._describe(result)
+        if self.verbose:
+            what = f"query of {len(result)} from {len(result.utilities)} samples"
+            print(stage_report(what, result.timings))
 
-        everything = replace(self._search, timings={})
-        result, search, dropped = without_failing(everything, ask, _IN_QUERY)
-        self.dropped_strategies_ = self._fit_dropped | dropped
-        self._note_weights("pool", result.weights, search.names)
-        histories = [h for h in (search.history, result.history) if h is not None]
-        self.search_history_ = np.concatenate(histories) if histories else None
-        self.timings_ = self._fit_timings | {
-            f"query_{stage}": seconds
-            for stage, seconds in {**signals.timings, **search.timings}.items()
-        }
-        names = utility_names(search.names, result.weights)
-        return result.picks, result.scores, Opinions(names, result.utilities, result.weights)
+
+def stage_report(what: str, timings: dict[str, float]) -> str:
+    """Return one line that names what was done and the seconds of its longest stages."""
+    longest = sorted(timings.items(), key=lambda item: -item[1])[:4]
+    stages = ", ".join(f"{stage} {seconds:.2f} s" for stage, seconds in longest)
+    return f"[AutoALSampler] {what}: {stages}"
+
+
+def utility_names(names: list[str], weights: Tensor) -> list[str]:
+    """Return the names of the columns of weights (n, K); a predicted loss comes last."""
+    return [*names, "predicted_loss"][: weights.shape[1]]
+
+
+def _reads_embeddings(search: Search) -> bool:
+    """Return True if FitNet, SearchNet or the objective needs embeddings."""
+    return (
+        search.reads_pool
+        or search.objective == "bilevel"
+        or search.fit_net == "head"
+        or search.search_net == "module"
+    )

@@ -1,13 +1,14 @@
-"""Choosers that learn from the labels they asked for: which arm brought which sample.
+"""BanditSampler: samplers that learn from the labels of the samples that they asked for.
 
-Each pick of a batch is drawn by an arm of a bandit, a strategy. The query remembers who
-brought what; ``teach`` finds these samples among the newly labelled ones by the hash of
-their content, and pays the arms.
+Each pick of a batch is drawn by an arm of a bandit, a strategy. The query remembers the
+arm of each sample; ``teach`` finds these samples among the newly labelled ones by the
+hash of their content, and updates the arms.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,18 +18,20 @@ from .._net import take_rows
 from .._rng import derive_seed
 from .._validation import is_dict, n_samples
 from ._base import all_or_nothing
-from ._composition import StrategiesSampler, rank_all
-from ._explain import Opinions
+from ._composition import StrategiesSampler
+from ._result import Answer
 
 
 class BanditSampler(StrategiesSampler):
     """Base of bandits over strategies.
 
-    Subclasses implement ``_reset``, ``_draw_arms`` and ``_learn``.
+    Subclasses implement ``_reset_arms``, ``_draw_arms`` and ``_update``. What they know of
+    an arm is kept by the name of its strategy, so that a query that drops a strategy
+    draws among the others.
 
     Parameters
     ----------
-    estimator, strategies, n_instances, embedding_layer, n_passes, classes, prefit, random_state
+    estimator, strategies, n_instances, signals, classes, on_nonfinite, on_error, random_state
         See :class:`~skautoal.AutoALSampler`.
 
     """
@@ -36,35 +39,38 @@ class BanditSampler(StrategiesSampler):
     last_query_: np.ndarray | None
 
     @abstractmethod
-    def _reset(self) -> None:
+    def _reset_arms(self) -> None:
         """Forget everything about the arms."""
 
     @abstractmethod
-    def _draw_arms(self, n_draws: int, rng: np.random.RandomState) -> np.ndarray:
-        """Arms of the picks of a batch, (n_draws,) integers below K."""
+    def _draw_arms(self, arms: np.ndarray, n_draws: int, rng: np.random.RandomState) -> np.ndarray:
+        """Draw the arms of a batch among some of them, (n_draws,) integers below K."""
 
     @abstractmethod
-    def _learn(self, draws: np.ndarray, rows: np.ndarray) -> None:
-        """Pay the arms: ``draws`` of ``last_query_`` got the labels of ``rows``.
+    def _update(self, draws: np.ndarray, rows: np.ndarray) -> None:
+        """Reward the arms: ``draws`` of ``last_query_`` got the labels of ``rows``.
 
         The sampler is fitted on the new labels already; ``rows`` are positions in
         ``y_labeled_``. Both may be empty.
         """
 
-    def fit(self, X, y):
-        super().fit(X, y)
-        self._reset()
-        self.last_query_ = None
-        return self
+    def _probabilities(self) -> dict[str, float] | None:
+        """Return the probability of each arm, if there is one before the draw."""
+        return None
 
-    def teach(self, X, y):
-        """Pay the arms for newly labelled samples, add these and fit again on all.
+    def _reset(self):
+        self._arms = [name for name, _ in self.strategies_]
+        self._reset_arms()
+        self.last_query_ = None
+
+    def teach(self, X: Any, y: Any) -> BanditSampler:
+        """Add newly labelled samples, fit again on all, and update the arms.
 
         Parameters
         ----------
         X : array-like of shape (n_new, ...)
             Samples, in the container that ``fit`` was given. Those of the last query are
-            recognised by their content, in any order; others pay no arm.
+            recognised by their content, in any order; others update no arm.
         y : array-like of shape (n_new,)
             Their labels; new classes are welcome.
 
@@ -76,46 +82,45 @@ class BanditSampler(StrategiesSampler):
         if not hasattr(self, "estimator_"):
             return self.fit(X, y)
         draws, rows = self._answers(X)
-        before, arms = len(self.y_labeled_), self._names
-        # Labels that were kept while the arms were not paid would be taught twice.
+        before = len(self.y_labeled_)
+        # If the update fails, the labels go as well: kept, they would be taught twice.
         with all_or_nothing(self):
             super().teach(X, y)
-            if self._names == arms:
-                self._learn(draws, before + rows)
+            if self._arms == [name for name, _ in self.strategies_]:
+                self._update(draws, before + rows)
+                self.last_query_ = None
             else:  # set_params brought others, of which nothing is known
                 self._reset()
-            self.last_query_ = None
         return self
 
-    def _pick(self, signals, n_instances, seed):
-        rankings = rank_all(self._candidates, signals, n_instances, derive_seed(seed, "candidates"))
+    def _pick(self, signals, candidates, n_instances, seed):
+        rankings = candidates.rankings(signals, n_instances, derive_seed(seed, "candidates"))
         rng = np.random.RandomState(derive_seed(seed, "arms"))
-        arms = self._draw_arms(n_instances, rng)
-        picks, offers = deal(rankings, arms)
-        dealt = {
-            int(pick): (arm, offer == pick)
-            for pick, arm, offer in zip(picks, arms, offers, strict=True)
-        }
+        among = np.array([self._arms.index(name) for name in candidates.names])
+        arms = self._draw_arms(among, n_instances, rng)
+        picks, offers = deal(torch.stack(rankings).cpu().numpy(), np.searchsorted(among, arms))
         rows = torch.as_tensor(picks, device=signals.device)
-        utilities = torch.zeros(signals.n_samples, device=signals.device)
         position = torch.arange(n_instances, device=signals.device)
-        utilities[rows] = (1 - position / n_instances).float()
-        return rows, utilities, dealt
-
-    def _opinions(self, signals, n_instances, seed, answer):
-        rankings = rank_all(self._candidates, signals, n_instances, derive_seed(seed, "candidates"))
-        utilities = torch.zeros(signals.n_samples, len(rankings), device=signals.device)
+        by_place = (1 - position / n_instances).float()
+        scores = torch.zeros(signals.n_samples, device=signals.device)
+        scores[rows] = by_place
+        utilities = scores.new_zeros(signals.n_samples, len(candidates))
+        for column, ranking in enumerate(rankings):
+            utilities[ranking, column] = by_place
         weights = torch.zeros_like(utilities)
-        for arm, ranking in enumerate(rankings):
-            position = torch.arange(len(ranking), device=signals.device)
-            utilities[ranking, arm] = (1 - position / len(ranking)).float()
-        for pick, (arm, _) in answer[2].items():
-            weights[pick, arm] = 1.0
-        return Opinions(self._names, utilities, weights)
+        weights[rows, torch.as_tensor(np.searchsorted(among, arms), device=rows.device)] = 1.0
+        advice = np.zeros((n_instances, len(self._arms)), dtype=bool)
+        advice[:, among] = offers == picks[:, None]
+        memo = {int(row): (int(arms[i]), advice[i]) for i, row in enumerate(picks)}
+        shares = np.bincount(arms, minlength=len(self._arms)) / n_instances
+        reported = {"batch": dict(zip(self._arms, shares.tolist(), strict=True))}
+        probabilities = self._probabilities()
+        if probabilities is not None:
+            reported = {"pool": probabilities, **reported}
+        return Answer(rows, scores, candidates.names, utilities, weights, reported, memo=memo)
 
-    def _asked(self, X, indices, memo):
-        K = len(self.strategies_)
-        fields = [("row_hash", np.uint64), ("arm", np.int64), ("advice", bool, (K,))]
+    def _remember(self, X, indices, memo):
+        fields = [("row_hash", np.uint64), ("arm", np.int64), ("advice", bool, (len(self._arms),))]
         # A budget may be filled up with samples that no arm brought.
         indices = indices[np.isin(indices, list(memo))]
         query = np.zeros(len(indices), dtype=fields)
@@ -124,10 +129,9 @@ class BanditSampler(StrategiesSampler):
             query["arm"] = [memo[pick][0] for pick in indices.tolist()]
             query["advice"] = [memo[pick][1] for pick in indices.tolist()]
         self.last_query_ = query
-        self._note_weights("batch", torch.eye(K)[query["arm"].tolist()])
 
-    def _answers(self, X) -> tuple[np.ndarray, np.ndarray]:
-        """Draws of the last query that ``X`` holds, and where in it."""
+    def _answers(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Find the draws of the last query in ``X``; return them and their rows."""
         checked = self._check_samples(X, "X", self._template, reset=False)
         waiting: dict[int, list[int]] = {}
         if self.last_query_ is not None:
@@ -142,8 +146,8 @@ class BanditSampler(StrategiesSampler):
         draws, rows = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
         return draws, rows
 
-    def _row_keys(self, checked) -> np.ndarray:
-        """Content hash of each row, the same whatever rows come with it."""
+    def _row_keys(self, checked: Any) -> np.ndarray:
+        """Hash the content of each row, independently of the rows that come with it."""
         if self._task.transformer is None:
             return self._hash(checked)
         # A transformer that multiplies matrices rounds differently for other numbers of
@@ -151,14 +155,14 @@ class BanditSampler(StrategiesSampler):
         rows = [self._rows(checked, [i]) for i in range(n_samples(checked))]
         return np.concatenate([self._hash(self._task.transform(row)) for row in rows])
 
-    def _rows(self, checked, indices):
-        """Some rows; transformers take containers that nets do not, frames and lists."""
+    def _rows(self, checked: Any, indices: Any) -> Any:
+        """Take some rows; transformers take containers that nets do not, frames and lists."""
         if self._task.transformer is None or is_dict(checked):
             return take_rows(checked, indices)
         return _safe_indexing(checked, indices)
 
-    def _hash(self, X) -> np.ndarray:
-        return self._task.net_signals(X, n_passes=self.n_passes, seed=0, labeled=False).row_hash
+    def _hash(self, X: Any) -> np.ndarray:
+        return self._task.net_signals(X, seed=0, labeled=False).row_hash
 
 
 def deal(rankings: np.ndarray, arms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""What every sampler is: a classifier that also says which samples to label next.
+"""BaseSampler: a classifier that also chooses which samples to label next.
 
 ``fit``, ``query`` and ``teach`` are template methods: they validate, train the task
 model, and call ``_start`` and ``_pick`` of the subclass, which see only signals.
@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from contextlib import closing, contextmanager
-from functools import partial
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
-from sklearn.utils._param_validation import Interval
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from .._labels import check_labels, concat_labels
-from .._net import take_rows
 from .._rng import derive_seed, draw_seed
 from .._task import TaskTemplate
 from .._validation import (
@@ -29,84 +29,124 @@ from .._validation import (
     finite_part,
     row_shape,
 )
-from ..pools import Pool, check_memory
-from ..signals import NetSignals, Signals
-from ..strategies._base import check_n_instances
-from ..strategies._cost_aware import PROPOSED, check_costs
-from ._costs import pick_by_cost
+from ..mixing import Candidates
+from ..mixing._failures import without_failing
+from ..pools import FinitePart, Pool
+from ..signals import NetSignals, SignalOptions, Signals
+from ..strategies import Strategy
 from ._diagram import DiagramMixin
-from ._explain import ExplainMixin
-from ._modal import ModALMixin
+from ._explain import Explanation
+from ._query import Query, explained_without_trace
+from ._result import Answer, QueryResult
+from ._rounds import PreviousRound
 
 
-class BaseSampler(
-    DiagramMixin, ExplainMixin, ModALMixin, MetaEstimatorMixin, ClassifierMixin, BaseEstimator
-):
+class BaseSampler(DiagramMixin, MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     """Base of samplers: trains the task model, keeps the labels, answers queries.
 
-    Subclasses take the parameters below in ``__init__`` and implement ``_check_layout``,
-    ``_start`` and ``_pick``; those that learn from the answers, ``_asked`` as well.
+    Subclasses take the parameters below in ``__init__`` and implement
+    ``_named_strategies`` and ``_pick``; ``_start`` to learn from the labelled set, and
+    ``_remember`` to learn from what was asked.
 
     Parameters
     ----------
-    estimator, n_instances, embedding_layer, n_passes, classes, prefit, random_state
+    estimator, n_instances, signals, classes, on_nonfinite, on_error, random_state
         See :class:`~skautoal.AutoALSampler`.
 
     """
 
     # Whether _pick gets a random part of a pool that exceeds the memory. Strategies by
-    # themselves know how to treat such pools; what mixes them does not.
+    # themselves know how to treat such pools; samplers that mix them do not.
     _works_on_part = False
+    _n_jobs: int | None = None
 
     _parameter_constraints: dict = {
         "estimator": "no_validation",
         "n_instances": [Interval(Integral, 1, None, closed="left")],
-        "embedding_layer": [str],
-        "n_passes": [Interval(Integral, 2, None, closed="left")],
+        "signals": [SignalOptions, None],
         "classes": ["array-like", None],
-        "prefit": ["boolean"],
+        "on_nonfinite": [StrOptions({"raise", "skip"})],
+        "on_error": [StrOptions({"raise", "drop"})],
         "random_state": ["random_state"],
     }
 
     def __init__(
         self,
-        estimator=None,
+        estimator: Any = None,
         *,
-        n_instances=10,
-        embedding_layer="auto",
-        n_passes=10,
-        classes=None,
-        prefit=False,
-        random_state=None,
+        n_instances: int = 10,
+        signals: SignalOptions | None = None,
+        classes: Any = None,
+        on_nonfinite: str = "raise",
+        on_error: str = "raise",
+        random_state: Any = None,
     ):
         self.estimator = estimator
         self.n_instances = n_instances
-        self.embedding_layer = embedding_layer
-        self.n_passes = n_passes
+        self.signals = signals
         self.classes = classes
-        self.prefit = prefit
+        self.on_nonfinite = on_nonfinite
+        self.on_error = on_error
         self.random_state = random_state
 
     @abstractmethod
-    def _check_layout(self, layout) -> None:
-        """Refuse a net that cannot give what is needed; called before training."""
+    def _named_strategies(
+        self, has: Callable[[str], bool] | None = None
+    ) -> list[tuple[str, Strategy]]:
+        """Return the strategies that may be asked, with their names.
 
-    def _start(self, signals: Signals) -> None:
-        """Learn from the labelled set; called by ``fit`` with its signals."""
-
-    @abstractmethod
-    def _pick(self, signals: Signals, n_instances: int, seed: int) -> tuple:
-        """Picks (b,), best first, and utilities of the whole pool (n,).
-
-        A third item, if there is one, is what ``_asked`` has to know of this query;
-        queries may run side by side, so it is not left in an attribute.
+        ``has`` tells which signals the net can give; None where that is not known yet.
         """
 
-    def _asked(self, X, indices: np.ndarray, memo) -> None:
+    def _check_parameters(self) -> None:
+        """Raise an error for parameters that contradict each other, before any work."""
+
+    def _own_needs(self) -> dict[str, str]:
+        """Return the signals that the sampler itself reads, each with who needs it."""
+        return {}
+
+    def _start(self, signals: Signals, candidates: Candidates) -> None:
+        """Learn from the labelled set; called by ``fit`` with its signals."""
+
+    def _reset(self) -> None:
+        """Forget what was learned from earlier rounds; called by ``fit``, not by ``teach``."""
+
+    @abstractmethod
+    def _pick(
+        self, signals: Signals, candidates: Candidates, n_instances: int, seed: int
+    ) -> Answer:
+        """Choose samples; ``candidates`` are the strategies without those that failed.
+
+        Queries may run side by side, so nothing of them is left in an attribute.
+        """
+
+    def _remember(self, X: Any, indices: np.ndarray, memo: Any) -> None:
         """Take note of what a query answered; ``X`` is the checked pool."""
 
-    def fit(self, X, y):
-        """Train the task model on labelled samples, and the choice of strategies.
+    def required_signals(self) -> dict[str, str]:
+        """Return the signals that the net must be able to give.
+
+        Returns
+        -------
+        needs : dict of str to str
+            Names of signals, each with the strategy or sampler that needs it. Strategies
+            that ``strategies="auto"`` leaves out where a signal is missing do not count.
+
+        Examples
+        --------
+        >>> from skautoal import StrategySampler
+        >>> StrategySampler(strategy="badge").required_signals()
+        {'gradient_factors': 'Strategy BADGE'}
+
+        """
+        needs = dict(self._own_needs())
+        for name, strategy in self._named_strategies():
+            for signal in strategy.needs:
+                needs.setdefault(signal, f"Strategy {name}")
+        return needs
+
+    def fit(self, X: Any, y: Any) -> BaseSampler:
+        """Train the task model on labelled samples, and learn how to choose.
 
         Parameters
         ----------
@@ -120,52 +160,80 @@ class BaseSampler(
         self : object
 
         """
-        return self._fit(X, y, previous=None)
+        return self._fit(X, y)
 
-    def _fit(self, X, y, previous):
-        """Fit, or leave all as it was; ``previous`` is the last round's task model, or None."""
+    def _fit(
+        self, X: Any, y: Any, previous: PreviousRound | None = None, *, keeps_rounds: bool = False
+    ) -> BaseSampler:
+        """Fit, or leave everything as it was if that fails.
+
+        Parameters
+        ----------
+        X, y
+            Labelled samples.
+        previous : PreviousRound, optional
+            The net to compare with, for strategies that do.
+        keeps_rounds : bool, default=False
+            Whether to keep what was learned from earlier rounds.
+
+        """
         with all_or_nothing(self):
-            return self._fit_round(X, y, previous)
-
-    def _fit_round(self, X, y, previous):
-        self._validate_params()
-        seed = draw_seed(self.random_state)
-        template = TaskTemplate.from_estimator(self.estimator, self.prefit, seed)
-        checked = self._check_samples(X, "X", template, reset=True)
-        y = check_labels(y, checked)
-        start = time.perf_counter()
-        arguments = (checked, y, self.classes, self.embedding_layer)
-        if self.prefit:
-            task = template.adopt(*arguments, self._check_layout)
-        else:
-            task = template.train(*arguments, derive_seed(seed, "train"), self._check_layout)
-        if previous is not None and len(previous.classes) == len(task.classes):
-            task.previous_net = previous.net
-        self._seed, self._template, self._task = seed, template, task
-        self._row_shape = row_shape(checked)
-        self.estimator_ = task.estimator
-        self.classes_ = task.classes
-        self.X_labeled_, self.y_labeled_ = X, y
-        self.timings_ = {"train": time.perf_counter() - start}
-        self._start(self._labeled_signals())
+            self._validate_params()
+            self._check_parameters()
+            options = self._signal_options()
+            seed = draw_seed(self.random_state)
+            template = TaskTemplate.from_estimator(self.estimator, seed)
+            checked = self._check_samples(X, "X", template, reset=True)
+            y = check_labels(y, checked)
+            start = time.perf_counter()
+            task = template.fitted(
+                checked,
+                y,
+                self.classes,
+                options.embedding_layer,
+                derive_seed(seed, "train"),
+                self.required_signals(),
+            )
+            if previous is not None and previous.n_classes == len(task.classes):
+                task.previous_net = previous.net
+            self._seed, self._template, self._task = seed, template, task
+            self._row_shape = row_shape(checked)
+            self.estimator_ = task.estimator
+            self.classes_ = task.classes
+            self.X_labeled_, self.y_labeled_ = X, y
+            seconds = {"train": time.perf_counter() - start}
+            self._start_round()
+            if not keeps_rounds:
+                self._reset()
+            self._fit_timings = self.timings_ = seconds | self.timings_
         return self
 
-    def _labeled_signals(self) -> NetSignals:
-        seed = self._round_seed("mc")
-        task = self._task
-        return task.net_signals(task.X_labeled, n_passes=self.n_passes, seed=seed, labeled=False)
+    def _start_round(self) -> None:
+        signals = self._labeled_signals()
+        named = self._named_strategies(signals.has)
+        candidates = Candidates(named, self.on_error, self._n_jobs)
+        self.strategy_weights_: dict[str, dict[str, float]] = {}
+        self.search_history_: np.ndarray | None = None
+        self.timings_: dict[str, float] = {}
+        _, candidates, dropped = without_failing(
+            candidates, lambda candidates: self._start(signals, candidates)
+        )
+        self.strategies_ = candidates.pairs
+        self._fit_dropped = self.dropped_strategies_ = dropped
+        self._fit_weights, self._fit_history = self.strategy_weights_, self.search_history_
 
     def query(
         self,
-        X_unlabeled,
-        n_instances=None,
+        X_unlabeled: Any,
+        n_instances: int | None = None,
         *,
-        return_utilities=False,
-        costs=None,
-        budget=None,
-        max_memory=None,
-        on_nonfinite="raise",
-    ):
+        return_utilities: bool = False,
+        return_result: bool = False,
+        costs: Any = None,
+        budget: float | None = None,
+        max_memory: int | str | None = None,
+        on_nonfinite: str | None = None,
+    ) -> Any:
         """Choose the samples of a pool that should be labelled next.
 
         Parameters
@@ -176,82 +244,121 @@ class BaseSampler(
             function that returns a fresh iterator each time; they are arrays (n_i, ...).
         n_instances : int, optional
             Size of the batch; by default the parameter of the sampler or, with a
-            budget, as many as it pays for. More than the pool holds is clipped with a
-            warning.
+            budget, as many as it pays for. Values larger than the pool are clipped with a
+            ``PoolSizeWarning``.
         return_utilities : bool, default=False
             Whether to return the utilities of the whole pool as well.
+        return_result : bool, default=False
+            Whether to return a :class:`~skautoal.QueryResult`, which explains the picks.
         costs : array-like of shape (n_pool,), optional
-            What labelling each sample costs, positive. Samples are then taken by utility
+            Cost of labelling each sample, positive. Samples are then taken by utility
             per unit of cost.
         budget : float, optional
-            What the batch may cost in all, in the unit of ``costs``; samples that no
+            Most that the batch may cost in all, in the unit of ``costs``. Samples that no
             longer fit are passed over, so a batch may be smaller than ``n_instances``.
-        max_memory : int, str or None, default=None
-            Bytes, or a text like ``"2GB"``, that what is computed of the pool and work on
-            it may take; None for no limit. Beyond it, strategies that score each sample by
-            itself still see the whole pool, others a random part of it, chosen by content.
-        on_nonfinite : {"raise", "skip"}, default="raise"
-            What becomes of samples that hold NaN or infinity. ``"raise"``: an error that
-            names the first of them. ``"skip"``: the answer is that of the pool without them,
-            in rows of the pool with them. That takes one more reading, and an array or a
-            tensor, in memory or on disk, or a dict of them.
+        max_memory : int or str, optional
+            Bytes, or a text like ``"2GB"``, for the signals of this pool; by default
+            those of the parameter ``signals``.
+        on_nonfinite : {"raise", "skip"}, optional
+            How to treat samples that contain NaN or infinity; by default as the parameter
+            of the sampler says.
 
         Returns
         -------
         indices : ndarray of shape (n_instances,), dtype int64
             Distinct indices into ``X_unlabeled``, best first.
         utilities : ndarray of shape (n_pool,)
-            What the sampler thinks of every sample, higher is better; only with
-            ``return_utilities``. The batch need not be the top of it: diverse batches
-            skip samples that resemble better ones. Samples skipped for NaN have ``-inf``.
+            Utility of every sample, higher is better; only with ``return_utilities``. The
+            batch need not be the top of it: diverse batches skip samples that resemble
+            better ones. Samples skipped for NaN have ``-inf``.
+        result : QueryResult
+            In place of these, with ``return_result``.
 
         Notes
         -----
         The same pool gives the same answer until the sampler is fitted again.
 
-        With costs the sampler first builds a batch five times the size, as diverse as
-        its batches are, and takes from it by utility per unit of cost, where utility is
-        the share of the pool that is worth less. The rest of the pool comes after, if
-        there is budget left.
+        With costs the sampler first builds a batch of five times the size, and takes from
+        it by utility per unit of cost, where utility is the share of the pool that is
+        worth less. The rest of the pool comes after, if there is budget left.
+
         """
         check_is_fitted(self, "estimator_")
-        finite = self._finite_part(X_unlabeled, on_nonfinite)
-        if finite is not None:
-            X_unlabeled = finite.pool
-            given = check_costs(costs, budget, finite.n_given)
-            costs = None if given is None else given[finite.rows]
-        with self._opened(X_unlabeled, max_memory) as (pool, signals):
-            n = signals.n_samples
-            prices = check_costs(costs, budget, n)
-            requested = n_instances
-            if requested is None:
-                requested = self.n_instances if budget is None else n
-            k = check_n_instances(requested, n)
-            seed = self._round_seed("query")
-            rows, part = None, signals
-            if self._works_on_part:
-                least = k if prices is None else PROPOSED * k
-                rows, part = signals.manageable(self._needs(), least, derive_seed(seed, "part"))
-            if prices is None:
-                picks, utilities, *memo = self._pick(part, k, seed)
-            else:
-                pick = partial(self._pick, seed=seed)
-                prices = prices if rows is None else prices[rows.cpu().numpy()]
-                picks, utilities, *memo = pick_by_cost(pick, part, prices, k, budget, seed)
-            indices = picks.cpu().numpy().astype(np.int64)
-            if memo:
-                asked = pool if rows is None else take_rows(pool, rows.cpu().numpy())
-                self._asked(asked, indices, *memo)
-            if rows is not None:
-                indices = rows.cpu().numpy()[indices]
-                utilities = utilities.new_zeros(n).index_copy_(0, rows, utilities)
-        if finite is not None:
-            indices, utilities = finite.rows[indices], finite.spread(utilities)
-        if return_utilities:
-            return indices, utilities.cpu().numpy()
-        return indices
+        if return_utilities and return_result:
+            raise ValueError(
+                "'return_utilities' and 'return_result' are both True. A result holds the"
+                " utilities: leave 'return_utilities' out."
+            )
+        query = Query(
+            X_unlabeled, n_instances, costs, budget, max_memory, on_nonfinite, return_result
+        )
+        result = query.answer(self, remembered=True)
+        self._describe(result)
+        if return_result:
+            return result
+        return (result.indices, result.utilities) if return_utilities else result.indices
 
-    def teach(self, X, y):
+    def _describe(self, result: QueryResult) -> None:
+        """Set the attributes that describe the last query."""
+        self.strategy_weights_ = self._fit_weights | result.strategy_weights
+        self.dropped_strategies_ = self._fit_dropped | result.dropped
+        steps = [h for h in (self._fit_history, result.history) if h is not None]
+        self.search_history_ = np.concatenate(steps) if steps else None
+        stages = {f"query_{stage}": seconds for stage, seconds in result.timings.items()}
+        self.timings_ = self._fit_timings | stages
+
+    def explain(
+        self,
+        X_unlabeled: Any,
+        indices: Any,
+        *,
+        n_instances: int | None = None,
+        costs: Any = None,
+        budget: float | None = None,
+        max_memory: int | str | None = None,
+        on_nonfinite: str | None = None,
+    ) -> Explanation:
+        """Explain why samples of a pool were picked, or were not.
+
+        Parameters
+        ----------
+        X_unlabeled : array-like, DataFrame, tensor, dict of them, or torch Dataset
+            The pool that was queried, (n_pool, ...).
+        indices : array-like of int of shape (m,)
+            Rows to explain: what ``query`` returned, or any others.
+        n_instances : int, optional
+            Size of the batch that was asked for; by default as many as there are
+            ``indices``.
+        costs, budget, max_memory, on_nonfinite
+            As they were given to ``query``.
+
+        Returns
+        -------
+        explanation : Explanation
+            One row for each of ``indices``: prediction and margin of the model, utility
+            and weight of each strategy, score, rank, place in the batch, and what the batch
+            builder computed.
+
+        Raises
+        ------
+        TypeError
+            If ``indices`` is not a list of integers.
+        ValueError
+            If one of them is not in the pool.
+
+        Notes
+        -----
+        The query is repeated, which takes as long again and changes nothing;
+        ``query(..., return_result=True).explain()`` saves that.
+
+        """
+        check_is_fitted(self, "estimator_")
+        if n_instances is None and budget is None:
+            n_instances = max(1, np.size(indices))
+        query = Query(X_unlabeled, n_instances, costs, budget, max_memory, on_nonfinite)
+        return explained_without_trace(self, query).explain(indices)
+
+    def teach(self, X: Any, y: Any) -> BaseSampler:
         """Add newly labelled samples and fit again on all of them.
 
         Parameters
@@ -271,10 +378,11 @@ class BaseSampler(
         y = check_labels(y, X)
         self._check_samples(X, "X", self._template, reset=False)
         X = concat_samples(self.X_labeled_, X, "X")
-        return self._fit(X, concat_labels(self.y_labeled_, y), previous=self._task)
+        y = concat_labels(self.y_labeled_, y)
+        return self._fit(X, y, PreviousRound.of(self), keeps_rounds=True)
 
-    def predict_proba(self, X):
-        """Class probabilities of the task model.
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Predict class probabilities with the task model.
 
         Parameters
         ----------
@@ -289,11 +397,11 @@ class BaseSampler(
         """
         check_is_fitted(self, "estimator_")
         pool = self._check_pool(X, "X")
-        signals = self._task.signals(pool, n_passes=self.n_passes, seed=0, labeled=False)
+        signals = self._task.signals(pool, seed=0, labeled=False)
         return signals.probabilities.cpu().numpy()
 
-    def predict(self, X):
-        """Most probable class of each sample.
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict the most probable class of each sample.
 
         Parameters
         ----------
@@ -308,43 +416,56 @@ class BaseSampler(
         probabilities = self.predict_proba(X)
         return self.classes_[probabilities.argmax(axis=1)]
 
-    @contextmanager
-    def _opened(self, X_unlabeled, max_memory=None):
-        """The checked pool and its signals, in a block after which nothing is left on disk."""
-        limit = check_memory(max_memory)
-        checked = isinstance(X_unlabeled, Pool)  # nothing that a user has is one
-        pool = X_unlabeled if checked else self._check_pool(X_unlabeled, "X_unlabeled")
-        seed = self._round_seed("mc")
-        signals = self._task.signals(pool, n_passes=self.n_passes, seed=seed, max_memory=limit)
-        with closing(signals):
-            signals.read(self._needs())
-            yield pool, signals
+    def _signal_options(self) -> SignalOptions:
+        options = SignalOptions() if self.signals is None else self.signals
+        options.check()
+        return options
 
-    def _needs(self) -> set[str]:
-        """Signals that a query may read: those that the net must be able to give."""
-        asked = _AskedFor()
-        self._check_layout(asked)
-        return asked.names
+    def _labeled_signals(self) -> NetSignals:
+        options = self._signal_options()
+        return self._task.net_signals(
+            self._task.X_labeled,
+            n_passes=options.n_passes,
+            n_members=options.n_members,
+            seed=self._round_seed("mc"),
+            labeled=False,
+        )
 
-    def _check_pool(self, X, name: str):
+    def _pool_signals(self, pool: Any, max_memory: int | None = None) -> NetSignals:
+        """Signals of a checked pool, as a query of this round sees them."""
+        options = self._signal_options()
+        return self._task.signals(
+            pool,
+            n_passes=options.n_passes,
+            n_members=options.n_members,
+            seed=self._round_seed("mc"),
+            max_memory=max_memory,
+        )
+
+    def _candidates_to_ask(self) -> Candidates:
+        return Candidates(self.strategies_, self.on_error, self._n_jobs)
+
+    def _signals_to_read(self) -> set[str]:
+        """Signals that a query may read, to be kept of pools that are read only once."""
+        asked = {signal for _, strategy in self.strategies_ for signal in strategy.needs}
+        return asked | set(self._own_needs())
+
+    def _check_pool(self, X: Any, name: str) -> Any:
+        if isinstance(X, Pool):
+            return X  # users have none: it is the finite part of what they gave
         return check_pool(self, X, name, **self._kind_of_samples())
 
-    def _finite_part(self, X, on_nonfinite):
-        """The finite rows of a pool; None where all are asked for."""
-        if on_nonfinite not in ("raise", "skip"):
-            raise ValueError(f"'on_nonfinite' must be 'raise' or 'skip'; got {on_nonfinite!r}.")
-        if on_nonfinite == "raise":
-            return None
+    def _finite_part(self, X: Any) -> FinitePart:
         return finite_part(X, "X_unlabeled", **self._kind_of_samples())
 
-    def _kind_of_samples(self) -> dict:
+    def _kind_of_samples(self) -> dict[str, Any]:
         return {
             "integers": self._template.takes_integers,
             "transformed": self._template.transformer is not None,
             "shape": self._row_shape,
         }
 
-    def _check_samples(self, X, name: str, template: TaskTemplate, *, reset: bool):
+    def _check_samples(self, X: Any, name: str, template: TaskTemplate, *, reset: bool) -> Any:
         checked = check_samples(
             self,
             X,
@@ -365,18 +486,8 @@ class BaseSampler(
         return hasattr(self, "estimator_")
 
 
-class _AskedFor:
-    """In the place of a layout, takes note of the signals that are asked for."""
-
-    def __init__(self):
-        self.names: set[str] = set()
-
-    def check(self, signal: str, needed_by: str) -> None:
-        self.names.add(signal)
-
-
 @contextmanager
-def all_or_nothing(estimator):
+def all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
     """Give ``estimator`` its attributes back if the block raises."""
     before = dict(vars(estimator))
     try:

@@ -1,22 +1,17 @@
-"""Lists of named strategies: what they may be, and their nested parameters.
+"""StrategiesSampler: base of samplers with a list of strategies, and its nested parameters.
 
 The parameters are those of scikit-learn's Pipeline: ``name`` and ``name__parameter``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from typing import Any
 
-import numpy as np
-import torch
 from sklearn.base import BaseEstimator
-from torch import Tensor
 
-from .._rng import derive_seed
-from ..signals import Signals
-from ..strategies import PAPER_CANDIDATES, Strategy, get_strategy
+from ..mixing import named_strategies
+from ..signals import SignalOptions
 from ._base import BaseSampler
-from ._explain import Opinions
 
 
 class NamedListMixin(BaseEstimator):
@@ -71,7 +66,7 @@ class NamedListMixin(BaseEstimator):
         return super().set_params(**params)
 
     def _check_names(self) -> None:
-        """Refuse names that ``set_params`` could not tell from other parameters."""
+        """Raise an error for names that ``set_params`` could not tell from other parameters."""
         parameters = super().get_params(deep=False)
         for name, _ in self._pairs():
             if name in parameters or "__" in name:
@@ -94,7 +89,7 @@ class StrategiesSampler(NamedListMixin, BaseSampler):
 
     Parameters
     ----------
-    estimator, strategies, n_instances, embedding_layer, n_passes, classes, prefit, random_state
+    estimator, strategies, n_instances, signals, classes, on_nonfinite, on_error, random_state
         See :class:`~skautoal.AutoALSampler`.
 
     """
@@ -104,137 +99,40 @@ class StrategiesSampler(NamedListMixin, BaseSampler):
 
     _parameter_constraints: dict = {
         **BaseSampler._parameter_constraints,
-        "strategies": "no_validation",
+        "strategies": "no_validation",  # named_strategies says what is wrong with it
     }
 
     def __init__(
         self,
-        estimator=None,
-        strategies="paper",
+        estimator: Any = None,
+        strategies: Any = "auto",
         *,
-        n_instances=10,
-        embedding_layer="auto",
-        n_passes=10,
-        classes=None,
-        prefit=False,
-        random_state=None,
+        n_instances: int = 10,
+        signals: SignalOptions | None = None,
+        classes: Any = None,
+        on_nonfinite: str = "raise",
+        on_error: str = "raise",
+        random_state: Any = None,
     ):
         super().__init__(
             estimator,
             n_instances=n_instances,
-            embedding_layer=embedding_layer,
-            n_passes=n_passes,
+            signals=signals,
             classes=classes,
-            prefit=prefit,
+            on_nonfinite=on_nonfinite,
+            on_error=on_error,
             random_state=random_state,
         )
         self.strategies = strategies
 
-    def _check_layout(self, layout):
+    def _named_strategies(self, has=None):
         self._check_names()
-        if isinstance(self.strategies, str) and self.strategies == "auto":
-            return  # takes what the net allows
-        for name, strategy in named_strategies(self.strategies):
-            for signal in strategy.needs:
-                layout.check(signal, f"Strategy {name}")
+        if has is None and isinstance(self.strategies, str) and self.strategies == "auto":
+            return []  # takes what the net allows
+        return named_strategies(self.strategies, has)
 
-    def _needs(self):
-        return super()._needs() | {"probabilities", "logits", "embeddings"}
-
-    def _start(self, signals):
-        self.strategies_ = named_strategies(self.strategies, signals.has)
-        self.strategy_weights_ = {}
-
-    def _asked(self, X, indices, memo):
-        self._note_weights("batch", memo.weights[indices], memo.names)
-
-    def _opinions(self, signals, n_instances, seed, answer) -> Opinions:
-        return answer[2]
-
-    def _note_weights(self, part: str, weights: Tensor, names: Sequence[str] | None = None) -> None:
-        """Say in ``strategy_weights_`` what weights (n, K) some samples have on average."""
-        if len(weights):
-            if part == "batch":
-                self._batch_weights = weights
-            shares = mean_weights(weights, self._names if names is None else names)
-            self.strategy_weights_ = self.strategy_weights_ | {part: shares}
+    def _signals_to_read(self):
+        return super()._signals_to_read() | {"probabilities", "logits", "embeddings"}
 
     def _strategies_to_show(self):
         return named_strategies(self.strategies)
-
-    @property
-    def _names(self) -> list[str]:
-        """Names of the candidates, in order."""
-        return [name for name, _ in self.strategies_]
-
-    @property
-    def _candidates(self) -> list[Strategy]:
-        """The candidates, in order."""
-        return [strategy for _, strategy in self.strategies_]
-
-
-def named_strategies(
-    strategies, has: Callable[[str], bool] | None = None
-) -> list[tuple[str, Strategy]]:
-    """Candidates with distinct names, from whatever ``strategies`` may be.
-
-    ``has`` says which signals there are: ``"auto"`` leaves out what needs others.
-    """
-    if isinstance(strategies, str):
-        if strategies not in ("auto", "paper"):
-            raise ValueError(
-                f"'strategies' must be 'auto', 'paper' or a list; got {strategies!r}. For a"
-                f" single strategy give a list, [{strategies!r}], or use StrategySampler."
-            )
-        can_be_had = has if strategies == "auto" and has is not None else lambda signal: True
-        strategies = [
-            strategy
-            for strategy in map(get_strategy, PAPER_CANDIDATES)
-            if all(can_be_had(signal) for signal in strategy.needs)
-        ]
-    if not isinstance(strategies, (list, tuple)):
-        raise TypeError(
-            "'strategies' must be 'auto', 'paper' or a list of strategies, names, functions or"
-            f" (name, strategy) pairs; got {strategies!r:.100}."
-        )
-    if len(strategies) == 0:
-        raise ValueError("'strategies' is empty; give at least one strategy.")
-    named: list[tuple[str, Strategy]] = []
-    for item in strategies:
-        pair = isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str)
-        strategy = get_strategy(item[1] if pair else item)
-        base = item[0] if pair else strategy.name
-        taken = {name for name, _ in named}
-        if pair and base in taken:
-            raise ValueError(f"'strategies' uses the name {base!r} twice; names must differ.")
-        count = 2
-        name = base
-        while name in taken:
-            name, count = f"{base}-{count}", count + 1
-        named.append((name, strategy))
-    return named
-
-
-def rank_all(
-    strategies: Sequence[Strategy], signals: Signals, n_instances: int, seed: int
-) -> np.ndarray:
-    """Picks of every strategy, best first, (K, n_instances); signals computed in one pass."""
-    for strategy in strategies:
-        signals.check_available(strategy.needs, strategy.name)
-    signals.compute({name for strategy in strategies for name in strategy.needs})
-    picks = [
-        strategy.rank(signals, n_instances, derive_seed(seed, "candidate", position))
-        for position, strategy in enumerate(strategies)
-    ]
-    return torch.stack(picks).cpu().numpy()
-
-
-def mean_weights(weights: Tensor, names: Sequence[str]) -> dict[str, float]:
-    """Mean weight of each strategy, of weights (n, K); a predicted loss comes last."""
-    columns = utility_names(names, weights)
-    return dict(zip(columns, weights.mean(dim=0).tolist(), strict=True))
-
-
-def utility_names(names: Sequence[str], weights: Tensor) -> list[str]:
-    """Names of the columns of weights (n, K); a predicted loss comes last."""
-    return [*names, "predicted_loss"][: weights.shape[1]]

@@ -1,31 +1,37 @@
-"""Queries in which labels have prices: utility per unit of cost, within a budget."""
+"""Queries in which labels have costs: utility per unit of cost, within a budget."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from .._rng import derive_seed
+from ..mixing._batch import Reasons
+from ..ops._ranking import average_ranks
 from ..signals import Signals
 from ..strategies._cost_aware import PROPOSED, fill_by_cost
+from ._result import Answer
 
 
 def pick_by_cost(
-    pick: Callable[[Signals, int], tuple],
+    pick: Callable[[Signals, int], Answer],
     signals: Signals,
     costs: np.ndarray,
     n_instances: int,
     budget: float | None,
     seed: int,
-) -> tuple:
-    """Picks by utility per unit of cost, first among what the sampler would propose.
+) -> Answer:
+    """Pick by utility per unit of cost, first among the samples that the sampler proposes.
 
     Parameters
     ----------
     pick : callable
-        ``_pick`` of the sampler, without its seed.
+        Answers for the signals and a number of instances.
     signals : Signals
         Signals of the pool.
     costs : ndarray of shape (n,)
@@ -39,19 +45,32 @@ def pick_by_cost(
 
     Returns
     -------
-    picks : Tensor of shape (b,), dtype int64
-    utilities : Tensor of shape (n,)
-        Those of the sampler, not divided by cost.
-    memo : object
-        What else ``pick`` returned, if anything.
+    answer : Answer
+        The utilities are those of the sampler, not divided by cost. The reasons of picks
+        that the sampler did not propose are NaN.
 
     """
     n = signals.n_samples
     if budget is not None:
         # Whatever is chosen, no more than this many fit.
         n_instances = min(n_instances, int((np.sort(costs).cumsum() <= budget).sum()))
-    proposed, utilities, *memo = pick(signals, min(n, PROPOSED * max(n_instances, 1)))
+    answer = pick(signals, min(n, PROPOSED * max(n_instances, 1)))
     prices = torch.as_tensor(costs, device=signals.device)
     order = signals.order(np.random.RandomState(derive_seed(seed, "costs")))
-    picks = fill_by_cost(proposed, utilities, prices, n_instances, budget, order)
-    return picks, utilities, *memo
+    picks = fill_by_cost(answer.picks, answer.scores, prices, n_instances, budget, order)
+    return replace(answer, picks=picks, reasons=partial(_reasons, answer, picks, prices))
+
+
+def _reasons(answer: Answer, picks: Tensor, prices: Tensor) -> Reasons:
+    """Cost of each pick, utility per cost, and the builder's reasons of those it proposed."""
+    worth = average_ranks(answer.scores).double() / len(answer.scores)
+    columns: Reasons = {
+        "cost": prices[picks].cpu().numpy(),
+        "utility_per_cost": (worth / prices)[picks].cpu().numpy(),
+    }
+    place = {row: i for i, row in enumerate(answer.picks.tolist())}
+    at = [place.get(row, -1) for row in picks.tolist()]
+    for name, column in answer.reasons().items():
+        empty = "" if column.dtype == object else np.nan
+        columns[name] = np.array([column[i] if i >= 0 else empty for i in at], dtype=column.dtype)
+    return columns

@@ -1,53 +1,26 @@
-"""Why samples were picked: what each strategy thought of them, and how it was weighed."""
+"""Explanation: a table of the reasons for which a query picked samples."""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from sklearn.utils.validation import check_is_fitted
-from torch import Tensor
 
 from .._frames import as_frame
-from ..signals import Signals
-from ..strategies._base import check_n_instances
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 _SHOWN = 20  # rows of the text table
 
 
-@dataclass(frozen=True)
-class Opinions:
-    """What strategies thought of a pool in one query, and what weight that had.
-
-    Attributes
-    ----------
-    names : list of str
-        Names of the K strategies.
-    utilities : Tensor of shape (n, K)
-        Higher is better.
-    weights : Tensor of shape (n, K)
-        Trust in each strategy for each sample.
-
-    """
-
-    names: list[str]
-    utilities: Tensor
-    weights: Tensor
-
-    @classmethod
-    def of_one(cls, name: str, utilities: Tensor) -> Opinions:
-        """Opinions where a single strategy, or the sampler as a whole, decides."""
-        return cls([name], utilities[:, None], torch.ones_like(utilities)[:, None])
-
-
 @dataclass(frozen=True, repr=False)
 class Explanation:
-    """Why a sampler picked some samples of a pool, one row a sample.
+    """Table of the reasons for which a sampler picked samples of a pool, one row a sample.
 
-    Printed, it is a table; ``rows()`` and ``to_frame()`` give it to other software.
+    Printed, it is a text table; ``rows()`` and ``to_frame()`` give it to other software.
 
     Attributes
     ----------
@@ -67,15 +40,27 @@ class Explanation:
     scores : ndarray of shape (m,), dtype float64
         Utility of the sample for the sampler, as ``query`` returns it.
     ranks : ndarray of shape (m,), dtype int64
-        Rank of the score in the whole pool, 1 for the highest; ties share a rank. A pick
-        of low rank was taken for its difference from the picks before it.
+        Rank of the score in the whole pool, 1 for the highest; ties share a rank. A batch
+        builder that looks for coverage may take samples of low rank; then ``reasons``
+        hold the values that it compared.
     utilities : ndarray of shape (m, K), dtype float64
-        What each strategy thought of each sample: in [0, 1] where a sampler mixes
-        strategies, on the scale of the strategy where it asks just one.
+        Utility of each sample for each strategy: in [0, 1] where a sampler mixes
+        strategies, on the scale of the strategy where it asks just one. NaN for samples
+        that were not considered.
     weights : ndarray of shape (m, K), dtype float64
-        Trust in each strategy for each sample; rows sum to 1. With
+        Weight of each strategy for each sample; rows sum to 1. With
         :class:`~skautoal.ALBLSampler` and :class:`~skautoal.TAILORSampler`, 1 for the
         strategy that brought the sample, and 0 in every column if none did.
+    considered : ndarray of shape (m,), dtype bool
+        False for samples that the query left out, since they hold NaN
+        (``on_nonfinite="skip"``) or exceed ``max_memory``.
+    reasons : dict of str to ndarray of shape (m,)
+        Values that the batch builder computed for each pick; NaN, or an empty text, for
+        samples that are not in the batch. Coverage (``"joint_herding"``, ``"herding"``):
+        ``newly_covered``, the share of the uncertain part of the pool that this pick
+        covers and neither the labelled samples nor earlier picks do; ``nearest``, the
+        nearest of these, and ``similarity`` to it; the weights that multiply the gain.
+        With ``costs``: ``cost`` and ``utility_per_cost``.
 
     Examples
     --------
@@ -102,27 +87,29 @@ class Explanation:
     ranks: np.ndarray
     utilities: np.ndarray
     weights: np.ndarray
+    considered: np.ndarray
+    reasons: dict[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.indices)
 
     @property
     def contributions(self) -> np.ndarray:
-        """Weight times utility, (m, K): what each strategy added.
+        """Weight times utility, (m, K): the share of each strategy in the scores.
 
         Rows sum to ``scores`` for samplers that mix strategies.
         """
         return self.weights * self.utilities
 
-    def rows(self) -> list[dict]:
-        """One dict a sample, in the order of the indices.
+    def rows(self) -> list[dict[str, Any]]:
+        """Return one dict a sample, in the order of the indices.
 
         Returns
         -------
         rows : list of dict
             With the keys ``index``, ``place``, ``prediction``, ``probability``,
-            ``margin``, ``score``, ``rank``, then ``utility_NAME`` and ``weight_NAME`` of
-            each strategy.
+            ``margin``, ``score``, ``rank``, ``considered``, then ``utility_NAME`` and
+            ``weight_NAME`` of each strategy, and the ``reasons`` by their names.
 
         """
         columns = {
@@ -133,15 +120,17 @@ class Explanation:
             "margin": self.margins,
             "score": self.scores,
             "rank": self.ranks,
+            "considered": self.considered,
         }
         for k, name in enumerate(self.strategies):
             columns[f"utility_{name}"] = self.utilities[:, k]
             columns[f"weight_{name}"] = self.weights[:, k]
+        columns |= self.reasons
         values = zip(*(column.tolist() for column in columns.values()), strict=True)
         return [dict(zip(columns, row, strict=True)) for row in values]
 
-    def to_frame(self):
-        """The rows as a pandas DataFrame; needs pandas (the extra ``data``).
+    def to_frame(self) -> DataFrame:
+        """Return the rows as a pandas DataFrame; needs pandas (the extra ``data``).
 
         Returns
         -------
@@ -151,8 +140,8 @@ class Explanation:
         return as_frame(self.rows())
 
     def __repr__(self) -> str:
-        head = ["index", "place", "prediction", "margin", "score", "rank", *self.strategies]
-        table = [head]
+        head = ["index", "place", "prediction", "margin", "score", "rank"]
+        table = [[*head, *self.reasons, *self.strategies]]
         for i in range(min(len(self), _SHOWN)):
             cells = zip(self.utilities[i], self.weights[i], strict=True)
             table.append(
@@ -163,6 +152,7 @@ class Explanation:
                     f"{self.margins[i]:.2f}",
                     f"{self.scores[i]:.3g}",
                     f"{self.ranks[i]}",
+                    *(_cell(column[i]) for column in self.reasons.values()),
                     *(f"{utility:.3g} x {weight:.2f}" for utility, weight in cells),
                 ]
             )
@@ -173,94 +163,27 @@ class Explanation:
         ]
         if len(self) > _SHOWN:
             lines.append(f"... {len(self)} rows; to_frame() gives all.")
-        return "\n".join([*lines, "A column of a strategy shows utility x weight."])
+        return "\n".join([*lines, "The column of a strategy shows utility x weight."])
 
 
-class ExplainMixin:
-    """Adds ``explain`` to samplers; those with strategies override ``_opinions``."""
-
-    def explain(self, X_unlabeled, indices, *, n_instances=None) -> Explanation:
-        """Say why samples of a pool were picked, or were not.
-
-        Parameters
-        ----------
-        X_unlabeled : array-like, DataFrame, tensor, dict of them, or torch Dataset
-            The pool that was queried, (n_pool, ...).
-        indices : array-like of int of shape (m,)
-            Rows to explain: what ``query`` returned, or any others.
-        n_instances : int, optional
-            Size of the batch that was asked for; by default as many as there are
-            ``indices``.
-
-        Returns
-        -------
-        explanation : Explanation
-            One row for each of ``indices``: prediction and margin of the model, utility
-            and weight of each strategy, mixed score, its rank in the pool, and place in
-            the batch.
-
-        Raises
-        ------
-        TypeError
-            If ``indices`` is not a list of integers.
-        ValueError
-            If one of them is not in the pool.
-
-        Notes
-        -----
-        The query is repeated, which takes as long again and changes nothing. Costs are
-        not part of it: places are those of a query without them.
-
-        """
-        return explain_query(self, X_unlabeled, indices, n_instances)
-
-    def _opinions(self, signals: Signals, n_instances: int, seed: int, answer: tuple) -> Opinions:
-        """What the strategies thought of the pool; ``answer`` is what ``_pick`` returned."""
-        return Opinions.of_one(type(self).__name__, answer[1])
-
-
-def pool_signals(sampler, X_unlabeled) -> Signals:
-    """Signals of a pool, those that a query would see."""
-    check_is_fitted(sampler, "estimator_")
-    pool = sampler._check_pool(X_unlabeled, "X_unlabeled")
-    seed = sampler._round_seed("mc")
-    signals = sampler._task.signals(pool, n_passes=sampler.n_passes, seed=seed)
-    signals.read(sampler._needs())
-    return signals
-
-
-def explain_query(sampler, X_unlabeled, indices, n_instances: int | None) -> Explanation:
-    """Repeat a query on a copy of ``sampler``, which stays as it is, and say how it went."""
-    signals = pool_signals(sampler, X_unlabeled)
-    indices = check_indices(indices, signals.n_samples)
-    requested = len(indices) if n_instances is None else n_instances
-    n_instances = check_n_instances(requested, signals.n_samples)
-    seed = sampler._round_seed("query")
-    twin = copy.copy(sampler)
-    answer = twin._pick(signals, n_instances, seed)
-    opinions = twin._opinions(signals, n_instances, seed, answer)
-    picks, scores = _as_array(answer[0]), _as_array(answer[1])
-    places = np.zeros(len(scores), dtype=np.int64)
-    places[picks] = np.arange(1, len(picks) + 1)
-    ordered = np.sort(scores)
-    top = signals.probabilities[torch.as_tensor(indices, device=signals.device)].topk(2)
-    values = _as_array(top.values).astype(np.float64)
-    return Explanation(
-        strategies=list(opinions.names),
-        indices=indices,
-        places=places[indices],
-        predictions=sampler.classes_[_as_array(top.indices)[:, 0]],
-        probabilities=values[:, 0],
-        margins=values[:, 0] - values[:, 1],
-        scores=scores[indices].astype(np.float64),
-        ranks=1 + len(scores) - np.searchsorted(ordered, scores[indices], side="right"),
-        utilities=_as_array(opinions.utilities)[indices].astype(np.float64),
-        weights=_as_array(opinions.weights)[indices].astype(np.float64),
-    )
+def _cell(value: Any) -> str:
+    """Text of a reason; a dash where there is none."""
+    if isinstance(value, str):
+        return value or "-"
+    return "-" if np.isnan(value) else f"{value:.3g}"
 
 
 def check_indices(indices: Sequence[int], n: int) -> np.ndarray:
-    """Rows of a pool of n samples, (m,) int64, m >= 1; refuses anything else."""
+    """Return rows of a pool of n samples as an array (m,) int64, m >= 1.
+
+    Raises
+    ------
+    TypeError
+        If ``indices`` is not a list of integers.
+    ValueError
+        If one of them is not in the pool.
+
+    """
     rows = np.asarray(indices)
     if rows.ndim != 1 or len(rows) == 0 or rows.dtype.kind not in "iu":
         raise TypeError(
@@ -274,7 +197,3 @@ def check_indices(indices: Sequence[int], n: int) -> np.ndarray:
             f" {n - 1}. Give the pool that was queried."
         )
     return rows.astype(np.int64)
-
-
-def _as_array(tensor: Tensor) -> np.ndarray:
-    return tensor.detach().cpu().numpy()

@@ -1,46 +1,47 @@
-"""REFINE: several strategies filter the pool, coverage picks from what is left."""
+"""REFINESampler: several strategies filter the pool, UncertaintyHerding picks from the rest."""
 
 from __future__ import annotations
 
 from numbers import Integral
+from typing import Any
 
 from sklearn.utils._param_validation import Interval
 
 from .._rng import derive_seed
-from ..search._filter import progressive_filter
+from ..mixing import Candidates, progressive_filter
+from ..signals import SignalOptions
 from ..strategies import UncertaintyHerding
 from ._composition import StrategiesSampler
-from ._explain import Opinions
+from ._result import Answer
 
 
 class REFINESampler(StrategiesSampler):
     """Progressive filtering of the pool, then UncertaintyHerding on what is left.
 
-    In each of ``n_rounds`` rounds every strategy picks a batch from each of
-    ``n_subsets`` random halves of the pool, and only what somebody picked stays.
-    :class:`~skautoal.strategies.UncertaintyHerding` builds the batch from the rest, so
-    that every notion of value that survived is covered.
+    In each of ``n_filter_rounds`` rounds every strategy picks a batch from each of
+    ``n_subsets`` random halves of the pool, and only samples that were picked stay.
+    :class:`~skautoal.strategies.UncertaintyHerding` builds the batch from them.
 
     Parameters
     ----------
-    estimator : skorch classifier, Pipeline ending in one, or None, default=None
+    estimator : skorch classifier, Pipeline ending in one, FrozenEstimator or None, default=None
         Model of the task; see :class:`~skautoal.AutoALSampler`.
-    strategies : "paper" or list, default="paper"
+    strategies : "auto", "paper" or list, default="auto"
         The strategies that filter; see :class:`~skautoal.AutoALSampler`.
     n_instances : int, default=10
         Size of a batch.
-    n_rounds : int, default=1
+    n_filter_rounds : int, default=1
         Rounds of filtering R.
     n_subsets : int, default=5
         Random halves J in each round.
-    embedding_layer : str, default="auto"
-        Submodule whose input is the embedding.
-    n_passes : int, default=10
-        MC-dropout passes.
+    signals : SignalOptions or None, default=None
+        How the signals are computed.
     classes : array-like or None, default=None
         All classes, if some may have no label yet.
-    prefit : bool, default=False
-        Use the fitted estimator as it is.
+    on_nonfinite : {"raise", "skip"}, default="raise"
+        How to treat samples of a pool that contain NaN or infinity.
+    on_error : {"raise", "drop"}, default="raise"
+        How to treat a strategy that fails; see :class:`~skautoal.AutoALSampler`.
     random_state : int, RandomState or None, default=None
         Decides training, the halves, ties and draws.
 
@@ -52,8 +53,6 @@ class REFINESampler(StrategiesSampler):
         Class labels.
     strategies_ : list of (str, Strategy)
         The strategies with their names.
-    filtered_ : ndarray of shape (m,), dtype int64
-        Rows of the last queried pool that passed the filter.
     timings_ : dict of str to float
         Seconds of each stage.
 
@@ -69,68 +68,62 @@ class REFINESampler(StrategiesSampler):
     >>> X, y = make_blobs(200, centers=3, random_state=0)
     >>> sampler = REFINESampler(strategies=["margin", "badge"], random_state=0)
     >>> sampler = sampler.fit(X[:20], y[:20])
-    >>> idx = sampler.query(X[20:], n_instances=5)
-    >>> set(idx.tolist()) <= set(sampler.filtered_.tolist()), len(sampler.filtered_) <= 50
-    (True, True)
+    >>> result = sampler.query(X[20:], n_instances=5, return_result=True)
+    >>> int((result.utilities > 0).sum()), result.explain().places.tolist()
+    (5, [1, 2, 3, 4, 5])
 
     """
 
     _parameter_constraints: dict = {
         **StrategiesSampler._parameter_constraints,
-        "n_rounds": [Interval(Integral, 0, None, closed="left")],
+        "n_filter_rounds": [Interval(Integral, 0, None, closed="left")],
         "n_subsets": [Interval(Integral, 1, None, closed="left")],
     }
 
     def __init__(
         self,
-        estimator=None,
-        strategies="paper",
+        estimator: Any = None,
+        strategies: Any = "auto",
         *,
-        n_instances=10,
-        n_rounds=1,
-        n_subsets=5,
-        embedding_layer="auto",
-        n_passes=10,
-        classes=None,
-        prefit=False,
-        random_state=None,
+        n_instances: int = 10,
+        n_filter_rounds: int = 1,
+        n_subsets: int = 5,
+        signals: SignalOptions | None = None,
+        classes: Any = None,
+        on_nonfinite: str = "raise",
+        on_error: str = "raise",
+        random_state: Any = None,
     ):
         super().__init__(
             estimator,
             strategies,
             n_instances=n_instances,
-            embedding_layer=embedding_layer,
-            n_passes=n_passes,
+            signals=signals,
             classes=classes,
-            prefit=prefit,
+            on_nonfinite=on_nonfinite,
+            on_error=on_error,
             random_state=random_state,
         )
-        self.n_rounds = n_rounds
+        self.n_filter_rounds = n_filter_rounds
         self.n_subsets = n_subsets
 
-    def _check_layout(self, layout):
-        super()._check_layout(layout)
-        for signal in UncertaintyHerding.needs:
-            layout.check(signal, "REFINESampler")
+    def _own_needs(self):
+        return dict.fromkeys(UncertaintyHerding.needs, "REFINESampler")
 
-    def _pick(self, signals, n_instances, seed):
-        signals.check_available(UncertaintyHerding.needs, "REFINESampler")
+    def _pick(self, signals, candidates, n_instances, seed):
         rows = progressive_filter(
-            self._candidates,
+            candidates,
             signals,
             n_instances,
-            n_rounds=self.n_rounds,
+            n_rounds=self.n_filter_rounds,
             n_subsets=self.n_subsets,
             seed=derive_seed(seed, "filter"),
         )
-        self.filtered_ = rows.cpu().numpy()
         signals.compute(UncertaintyHerding.needs)
-        picks, values = UncertaintyHerding().evaluate(
+        herding = Candidates([("UncertaintyHerding", UncertaintyHerding())])
+        picks, values = herding.evaluate_first(
             signals.take(rows), n_instances, derive_seed(seed, "batch")
         )
         utilities = values.new_zeros(signals.n_samples)
         utilities[rows] = values
-        return rows[picks], utilities
-
-    def _opinions(self, signals, n_instances, seed, answer):
-        return Opinions.of_one(UncertaintyHerding().name, answer[1])
+        return Answer.of_one("UncertaintyHerding", rows[picks], utilities)

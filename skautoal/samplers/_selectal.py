@@ -1,25 +1,27 @@
-"""SelectAL: which labels would be missed most says which to ask for next."""
+"""SelectALSampler: a removal experiment finds the budget regime and its strategy."""
 
 from __future__ import annotations
 
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 import torch
 from sklearn.utils._param_validation import Interval
 
 from .._rng import derive_seed
+from ..mixing import named_strategies
 from ..ops._distances import normalize_rows
 from ..ops._neighbors import typicality
 from ..search import stratified_splits
 from ..search._fit_net import HeadFitNet, batched_heads
-from ..signals import NetSignals
-from ..strategies import RandomSampling, Strategy, get_strategy
+from ..signals import NetSignals, SignalOptions
+from ..strategies import RandomSampling
 from ..strategies._margin import margin
 from ._base import BaseSampler
-from ._explain import Opinions
+from ._result import Answer
 
-_REGIMES = ("typical", "random", "uncertain")  # of equal errors the first wins
+_REGIMES = ("low_budget", "mid_budget", "high_budget")  # of equal errors the first wins
 _NEIGHBORS = 20
 
 
@@ -28,33 +30,33 @@ class SelectALSampler(BaseSampler):
 
     In ``fit`` the labelled set is split into halves. From the half that is learned from,
     a share of each class is removed: its most typical samples, random ones, or its most
-    uncertain ones. Where the error on the other half, averaged over the splits, rises
-    most, something was lost that is worth having: that regime's strategy answers the
-    queries.
+    uncertain ones. The removal that raises the error on the other half most, averaged
+    over the splits, names the regime: typical samples matter most at a low budget,
+    uncertain ones at a high budget. The strategy of the regime answers the queries.
 
     Parameters
     ----------
-    estimator : skorch classifier, Pipeline ending in one, or None, default=None
+    estimator : skorch classifier, Pipeline ending in one, FrozenEstimator or None, default=None
         Model of the task; see :class:`~skautoal.AutoALSampler`.
-    typical : Strategy, str or callable, default="typiclust"
+    low_budget : Strategy, str or callable, default="typiclust"
         Strategy of the regime of few labels.
-    uncertain : Strategy, str or callable, default="margin"
+    high_budget : Strategy, str or callable, default="margin"
         Strategy of the regime of many labels. In the regime between them samples are
         chosen at random.
     n_instances : int, default=10
         Size of a batch.
-    share : float, default=0.3
+    removed_share : float, default=0.3
         Share of each class that is removed; the last label of a class stays.
     n_splits : int, default=5
         Random halves of the labelled set.
-    embedding_layer : str, default="auto"
-        Submodule whose input is the embedding.
-    n_passes : int, default=10
-        MC-dropout passes.
+    signals : SignalOptions or None, default=None
+        How the signals are computed.
     classes : array-like or None, default=None
         All classes, if some may have no label yet.
-    prefit : bool, default=False
-        Use the fitted estimator as it is.
+    on_nonfinite : {"raise", "skip"}, default="raise"
+        How to treat samples of a pool that contain NaN or infinity.
+    on_error : {"raise", "drop"}, default="raise"
+        How to treat a strategy that fails; see :class:`~skautoal.AutoALSampler`.
     random_state : int, RandomState or None, default=None
         Decides training, splits, ties and draws.
 
@@ -64,8 +66,10 @@ class SelectALSampler(BaseSampler):
         The trained task model.
     classes_ : ndarray of shape (n_classes,)
         Class labels.
-    regime_ : {"typical", "random", "uncertain"}
-        What the experiment says; ``"typical"`` where every class has a single label.
+    strategies_ : list of (str, Strategy)
+        The strategies of low, high and mid budget with their names.
+    regime_ : {"low_budget", "mid_budget", "high_budget"}
+        Result of the experiment; ``"low_budget"`` where every class has a single label.
     removal_errors_ : dict of str to float
         Held-out error rate after each removal; empty where every class has a single label.
     timings_ : dict of str to float
@@ -95,80 +99,80 @@ class SelectALSampler(BaseSampler):
 
     """
 
-    _strategy_parameters = ("typical", "uncertain")
+    _strategy_parameters = ("low_budget", "high_budget")
 
     _parameter_constraints: dict = {
         **BaseSampler._parameter_constraints,
-        "typical": "no_validation",
-        "uncertain": "no_validation",
-        "share": [Interval(Real, 0, 1, closed="neither")],
+        "low_budget": "no_validation",
+        "high_budget": "no_validation",
+        "removed_share": [Interval(Real, 0, 1, closed="neither")],
         "n_splits": [Interval(Integral, 1, None, closed="left")],
     }
 
     def __init__(
         self,
-        estimator=None,
-        typical="typiclust",
-        uncertain="margin",
+        estimator: Any = None,
+        low_budget: Any = "typiclust",
+        high_budget: Any = "margin",
         *,
-        n_instances=10,
-        share=0.3,
-        n_splits=5,
-        embedding_layer="auto",
-        n_passes=10,
-        classes=None,
-        prefit=False,
-        random_state=None,
+        n_instances: int = 10,
+        removed_share: float = 0.3,
+        n_splits: int = 5,
+        signals: SignalOptions | None = None,
+        classes: Any = None,
+        on_nonfinite: str = "raise",
+        on_error: str = "raise",
+        random_state: Any = None,
     ):
         super().__init__(
             estimator,
             n_instances=n_instances,
-            embedding_layer=embedding_layer,
-            n_passes=n_passes,
+            signals=signals,
             classes=classes,
-            prefit=prefit,
+            on_nonfinite=on_nonfinite,
+            on_error=on_error,
             random_state=random_state,
         )
-        self.typical = typical
-        self.uncertain = uncertain
-        self.share = share
+        self.low_budget = low_budget
+        self.high_budget = high_budget
+        self.removed_share = removed_share
         self.n_splits = n_splits
 
-    def _check_layout(self, layout):
-        layout.check("embeddings", "SelectALSampler")
-        for strategy in map(get_strategy, (self.typical, self.uncertain)):
-            for signal in strategy.needs:
-                layout.check(signal, strategy.name)
+    def _own_needs(self):
+        return {"embeddings": "SelectALSampler"}
 
-    def _start(self, signals):
+    def _named_strategies(self, has=None):
+        return named_strategies([self.low_budget, self.high_budget, RandomSampling()])
+
+    def _start(self, signals, candidates):
         errors = removal_errors(
             signals,
             self._task.codes,
-            share=self.share,
+            share=self.removed_share,
             n_splits=self.n_splits,
             seed=self._round_seed("removal"),
         )
         self.removal_errors_ = {} if errors is None else dict(zip(_REGIMES, errors, strict=True))
         self.regime_ = max(
-            self.removal_errors_, key=self.removal_errors_.__getitem__, default="typical"
+            self.removal_errors_, key=self.removal_errors_.__getitem__, default=_REGIMES[0]
         )
 
-    def _pick(self, signals, n_instances, seed):
-        return self._in_charge.evaluate(signals, n_instances, seed)
+    def _candidates_to_ask(self):
+        candidates = super()._candidates_to_ask()
+        first = {"low_budget": 0, "high_budget": 1, "mid_budget": 2}[self.regime_]
+        # If that of the regime is dropped, samples are chosen at random.
+        candidates.pairs = [candidates.pairs[i] for i in dict.fromkeys([first, 2])]
+        return candidates
 
-    def _opinions(self, signals, n_instances, seed, answer):
-        return Opinions.of_one(self._in_charge.name, answer[1])
-
-    @property
-    def _in_charge(self) -> Strategy:
-        strategies = {"typical": self.typical, "uncertain": self.uncertain}
-        return get_strategy(strategies.get(self.regime_, RandomSampling()))
+    def _pick(self, signals, candidates, n_instances, seed):
+        picks, utilities = candidates.evaluate_first(signals, n_instances, seed)
+        return Answer.of_one(candidates.names[0], picks, utilities)
 
 
 def removal_errors(
     signals: NetSignals, codes: np.ndarray, *, share: float, n_splits: int, seed: int
 ) -> list[float] | None:
-    """Held-out error rates after removing typical, random and uncertain samples.
+    """Return held-out error rates after removing typical, random and uncertain samples.
 
     Parameters
     ----------
@@ -212,7 +216,7 @@ def removal_errors(
 
 
 def highest_of_each_class(scores: np.ndarray, codes: np.ndarray, share: float) -> np.ndarray:
-    """Positions of a share of each class with the highest scores, never all of a class."""
+    """Return the positions of a share of each class with the highest scores, never all."""
     order = np.lexsort((-scores, codes))
     _, first, counts = np.unique(codes[order], return_index=True, return_counts=True)
     quota = np.minimum(np.ceil(share * counts).astype(int), counts - 1)

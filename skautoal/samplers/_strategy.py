@@ -1,31 +1,35 @@
-"""A single strategy in the protocol of a sampler: the baseline of every comparison."""
+"""StrategySampler: a single strategy with the fit, query and teach of a sampler."""
 
 from __future__ import annotations
 
-from ..strategies import get_strategy
+from typing import Any
+
+from ..mixing import named_strategies
+from ..signals import SignalOptions
 from ._base import BaseSampler
-from ._explain import Opinions
+from ._result import Answer
 
 
 class StrategySampler(BaseSampler):
-    """Query with one strategy, with the ``fit``, ``query`` and ``teach`` of a sampler.
+    """Query with one strategy.
 
     Parameters
     ----------
-    estimator : skorch classifier, Pipeline ending in one, or None, default=None
+    estimator : skorch classifier, Pipeline ending in one, FrozenEstimator or None, default=None
         Model of the task; see :class:`~skautoal.AutoALSampler`.
     strategy : Strategy, str or callable, default="margin"
         The strategy, its name, or a function of the signals.
     n_instances : int, default=10
         Size of a batch.
-    embedding_layer : str, default="auto"
-        Submodule whose input is the embedding.
-    n_passes : int, default=10
-        MC-dropout passes.
+    signals : SignalOptions or None, default=None
+        How the signals are computed.
     classes : array-like or None, default=None
         All classes, if some may have no label yet.
-    prefit : bool, default=False
-        Use the fitted estimator as it is.
+    on_nonfinite : {"raise", "skip"}, default="raise"
+        How to treat samples of a pool that contain NaN or infinity.
+    on_error : {"raise", "drop"}, default="raise"
+        How to treat a strategy that fails; see :class:`~skautoal.AutoALSampler`. There is
+        no other strategy to go on with here, so ``"drop"`` raises an error as well.
     random_state : int, RandomState or None, default=None
         Decides training, ties and draws.
 
@@ -35,8 +39,10 @@ class StrategySampler(BaseSampler):
         The trained task model.
     classes_ : ndarray of shape (n_classes,)
         Class labels.
+    strategies_ : list of (str, Strategy)
+        The strategy with its name.
     timings_ : dict of str to float
-        Seconds of each stage.
+        Seconds of each stage of the last fit and query.
 
     Examples
     --------
@@ -58,34 +64,30 @@ class StrategySampler(BaseSampler):
 
     def __init__(
         self,
-        estimator=None,
-        strategy="margin",
+        estimator: Any = None,
+        strategy: Any = "margin",
         *,
-        n_instances=10,
-        embedding_layer="auto",
-        n_passes=10,
-        classes=None,
-        prefit=False,
-        random_state=None,
+        n_instances: int = 10,
+        signals: SignalOptions | None = None,
+        classes: Any = None,
+        on_nonfinite: str = "raise",
+        on_error: str = "raise",
+        random_state: Any = None,
     ):
         super().__init__(
             estimator,
             n_instances=n_instances,
-            embedding_layer=embedding_layer,
-            n_passes=n_passes,
+            signals=signals,
             classes=classes,
-            prefit=prefit,
+            on_nonfinite=on_nonfinite,
+            on_error=on_error,
             random_state=random_state,
         )
         self.strategy = strategy
 
-    def _check_layout(self, layout):
-        strategy = get_strategy(self.strategy)
-        for signal in strategy.needs:
-            layout.check(signal, strategy.name)
+    def _named_strategies(self, has=None):
+        return named_strategies([self.strategy])
 
-    def _pick(self, signals, n_instances, seed):
-        return get_strategy(self.strategy).evaluate(signals, n_instances, seed)
-
-    def _opinions(self, signals, n_instances, seed, answer):
-        return Opinions.of_one(get_strategy(self.strategy).name, answer[1])
+    def _pick(self, signals, candidates, n_instances, seed):
+        picks, utilities = candidates.evaluate_first(signals, n_instances, seed)
+        return Answer.of_one(candidates.names[0], picks, utilities)

@@ -1,19 +1,21 @@
-"""TAILOR: Thompson sampling of the strategies that bring rare classes."""
+"""TAILORSampler: Thompson sampling of the strategies that find rare classes."""
 
 from __future__ import annotations
 
 from numbers import Real
+from typing import Any
 
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
+from ..signals import SignalOptions
 from ._bandit import BanditSampler
 
 _DIGITS = 12  # rewards that agree to so many decimals are equal
 
 
 class TAILORSampler(BanditSampler):
-    r"""Thompson sampling over strategies, paid for class balance.
+    r"""Thompson sampling over strategies, rewarded for class balance.
 
     Each strategy has a Dirichlet posterior over the classes of the samples it brings,
     with parameters :math:`1 + a_{kc}`. For each pick, class frequencies
@@ -25,22 +27,22 @@ class TAILORSampler(BanditSampler):
 
     Parameters
     ----------
-    estimator : skorch classifier, Pipeline ending in one, or None, default=None
+    estimator : skorch classifier, Pipeline ending in one, FrozenEstimator or None, default=None
         Model of the task; see :class:`~skautoal.AutoALSampler`.
-    strategies : "paper" or list, default="paper"
+    strategies : "auto", "paper" or list, default="auto"
         The K arms; see :class:`~skautoal.AutoALSampler`.
     n_instances : int, default=10
         Size of a batch.
     decay : float, default=0.9
         Factor :math:`\gamma` by which counts fade each time that labels are taught.
-    embedding_layer : str, default="auto"
-        Submodule whose input is the embedding.
-    n_passes : int, default=10
-        MC-dropout passes.
+    signals : SignalOptions or None, default=None
+        How the signals are computed.
     classes : array-like or None, default=None
         All classes, if some may have no label yet.
-    prefit : bool, default=False
-        Use the fitted estimator as it is.
+    on_nonfinite : {"raise", "skip"}, default="raise"
+        How to treat samples of a pool that contain NaN or infinity.
+    on_error : {"raise", "drop"}, default="raise"
+        How to treat a strategy that fails; see :class:`~skautoal.AutoALSampler`.
     random_state : int, RandomState or None, default=None
         Decides training, ties and draws.
 
@@ -88,46 +90,46 @@ class TAILORSampler(BanditSampler):
 
     def __init__(
         self,
-        estimator=None,
-        strategies="paper",
+        estimator: Any = None,
+        strategies: Any = "auto",
         *,
-        n_instances=10,
-        decay=0.9,
-        embedding_layer="auto",
-        n_passes=10,
-        classes=None,
-        prefit=False,
-        random_state=None,
+        n_instances: int = 10,
+        decay: float = 0.9,
+        signals: SignalOptions | None = None,
+        classes: Any = None,
+        on_nonfinite: str = "raise",
+        on_error: str = "raise",
+        random_state: Any = None,
     ):
         super().__init__(
             estimator,
             strategies,
             n_instances=n_instances,
-            embedding_layer=embedding_layer,
-            n_passes=n_passes,
+            signals=signals,
             classes=classes,
-            prefit=prefit,
+            on_nonfinite=on_nonfinite,
+            on_error=on_error,
             random_state=random_state,
         )
         self.decay = decay
 
-    def _reset(self):
-        self.arm_counts_ = np.zeros((len(self.strategies_), len(self.classes_)))
+    def _reset_arms(self):
+        self.arm_counts_ = np.zeros((len(self._arms), len(self.classes_)))
         self._counted_classes = self.classes_
 
-    def _draw_arms(self, n_draws, rng):
+    def _draw_arms(self, arms, n_draws, rng):
         values = class_values(np.bincount(self._task.codes, minlength=len(self.classes_)))
-        arms = np.empty(n_draws, dtype=np.int64)
+        drawn = np.empty(n_draws, dtype=np.int64)
         for draw in range(n_draws):
-            theta = rng.standard_gamma(1 + self.arm_counts_)
+            theta = rng.standard_gamma(1 + self.arm_counts_[arms])
             rewards = (theta @ values / theta.sum(axis=1)).round(_DIGITS)
             # Where all classes are worth the same, so are all arms.
             order = rng.permutation(len(rewards))
-            arms[draw] = order[rewards[order].argmax()]
-        return arms
+            drawn[draw] = arms[order[rewards[order].argmax()]]
+        return drawn
 
-    def _learn(self, draws, rows):
-        counts = np.zeros((len(self.strategies_), len(self.classes_)))
+    def _update(self, draws, rows):
+        counts = np.zeros((len(self._arms), len(self.classes_)))
         counts[:, np.searchsorted(self.classes_, self._counted_classes)] = self.arm_counts_
         if self.last_query_ is not None and len(draws):
             counts *= self.decay
@@ -137,6 +139,6 @@ class TAILORSampler(BanditSampler):
 
 
 def class_values(n_labels: np.ndarray) -> np.ndarray:
-    """What a sample of each class is worth, (C,), from the number of labels of each."""
+    """Return the value of a sample of each class, (C,), from the number of labels of each."""
     values = 1 / np.maximum(1, n_labels)
     return np.where(n_labels > n_labels.sum() / 2, -values, values)

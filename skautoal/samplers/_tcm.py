@@ -1,45 +1,49 @@
-"""TCM: typical samples while there are few labels, small margins afterwards."""
+"""TCMSampler: typical samples while there are few labels, small margins afterwards."""
 
 from __future__ import annotations
 
 from numbers import Integral
+from typing import Any
 
 from sklearn.utils._param_validation import Interval
 
-from ..strategies import Strategy, get_strategy
+from ..mixing import named_strategies
+from ..signals import SignalOptions
 from ._base import BaseSampler
-from ._explain import Opinions
+from ._result import Answer
+
+_LABELS_PER_CLASS = 5
 
 
 class TCMSampler(BaseSampler):
     """TypiClust first, then margin.
 
-    The first strategy is used until there are ``labels_per_class`` labels for each known
-    class on average or, if ``n_rounds`` is given, for so many rounds of ``query`` and
-    ``teach`` after ``fit``; the second from then on.
+    The initial strategy is used until there are ``labels_per_class`` labels for each known
+    class on average or, if ``n_initial_rounds`` is given, for so many rounds of ``query``
+    and ``teach`` after ``fit``; the final strategy from then on.
 
     Parameters
     ----------
-    estimator : skorch classifier, Pipeline ending in one, or None, default=None
+    estimator : skorch classifier, Pipeline ending in one, FrozenEstimator or None, default=None
         Model of the task; see :class:`~skautoal.AutoALSampler`.
-    first : Strategy, str or callable, default="typiclust"
+    initial_strategy : Strategy, str or callable, default="typiclust"
         Strategy for few labels.
-    then : Strategy, str or callable, default="margin"
+    final_strategy : Strategy, str or callable, default="margin"
         Strategy for more of them.
     n_instances : int, default=10
         Size of a batch.
     labels_per_class : int, default=5
         Labels for each class at which to change over.
-    n_rounds : int or None, default=None
-        Rounds after which to change over, whatever the number of labels.
-    embedding_layer : str, default="auto"
-        Submodule whose input is the embedding.
-    n_passes : int, default=10
-        MC-dropout passes.
+    n_initial_rounds : int or None, default=None
+        Rounds after which to change over, in place of a number of labels.
+    signals : SignalOptions or None, default=None
+        How the signals are computed.
     classes : array-like or None, default=None
         All classes, if some may have no label yet.
-    prefit : bool, default=False
-        Use the fitted estimator as it is.
+    on_nonfinite : {"raise", "skip"}, default="raise"
+        How to treat samples of a pool that contain NaN or infinity.
+    on_error : {"raise", "drop"}, default="raise"
+        How to treat a strategy that fails; see :class:`~skautoal.AutoALSampler`.
     random_state : int, RandomState or None, default=None
         Decides training, ties and draws.
 
@@ -51,8 +55,10 @@ class TCMSampler(BaseSampler):
         Class labels.
     n_rounds_ : int
         Times that labels were taught since ``fit``.
-    phase_ : {"first", "then"}
-        Which strategy answers queries now.
+    strategies_ : list of (str, Strategy)
+        The initial and the final strategy with their names.
+    phase_ : {"initial", "final"}
+        Phase in which the sampler is now.
     timings_ : dict of str to float
         Seconds of each stage.
 
@@ -70,79 +76,97 @@ class TCMSampler(BaseSampler):
     >>> sampler = TCMSampler(labels_per_class=5, random_state=0).fit(X[:12], y[:12])
     >>> idx = sampler.query(X[12:], n_instances=5)
     >>> sampler.phase_, sampler.teach(X[12:][idx], y[12:][idx]).phase_
-    ('first', 'then')
+    ('initial', 'final')
 
     """
 
-    _strategy_parameters = ("first", "then")
+    _strategy_parameters = ("initial_strategy", "final_strategy")
 
     _parameter_constraints: dict = {
         **BaseSampler._parameter_constraints,
-        "first": "no_validation",
-        "then": "no_validation",
+        "initial_strategy": "no_validation",
+        "final_strategy": "no_validation",
         "labels_per_class": [Interval(Integral, 0, None, closed="left")],
-        "n_rounds": [Interval(Integral, 0, None, closed="left"), None],
+        "n_initial_rounds": [Interval(Integral, 0, None, closed="left"), None],
     }
 
     def __init__(
         self,
-        estimator=None,
-        first="typiclust",
-        then="margin",
+        estimator: Any = None,
+        initial_strategy: Any = "typiclust",
+        final_strategy: Any = "margin",
         *,
-        n_instances=10,
-        labels_per_class=5,
-        n_rounds=None,
-        embedding_layer="auto",
-        n_passes=10,
-        classes=None,
-        prefit=False,
-        random_state=None,
+        n_instances: int = 10,
+        labels_per_class: int = _LABELS_PER_CLASS,
+        n_initial_rounds: int | None = None,
+        signals: SignalOptions | None = None,
+        classes: Any = None,
+        on_nonfinite: str = "raise",
+        on_error: str = "raise",
+        random_state: Any = None,
     ):
         super().__init__(
             estimator,
             n_instances=n_instances,
-            embedding_layer=embedding_layer,
-            n_passes=n_passes,
+            signals=signals,
             classes=classes,
-            prefit=prefit,
+            on_nonfinite=on_nonfinite,
+            on_error=on_error,
             random_state=random_state,
         )
-        self.first = first
-        self.then = then
+        self.initial_strategy = initial_strategy
+        self.final_strategy = final_strategy
         self.labels_per_class = labels_per_class
-        self.n_rounds = n_rounds
+        self.n_initial_rounds = n_initial_rounds
 
-    def fit(self, X, y):
-        super().fit(X, y)
+    def _reset(self):
         self.n_rounds_ = 0
-        return self
 
-    def teach(self, X, y):
-        n_rounds = getattr(self, "n_rounds_", -1)
+    def _check_parameters(self):
+        if self.n_initial_rounds is not None and self.labels_per_class != _LABELS_PER_CLASS:
+            raise ValueError(
+                f"'labels_per_class' is {self.labels_per_class}, but 'n_initial_rounds' is"
+                f" {self.n_initial_rounds} and decides alone. Give one of the two."
+            )
+
+    def teach(self, X: Any, y: Any) -> TCMSampler:
+        """Add newly labelled samples and fit again on all of them; a round ends.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_new, ...)
+            Samples, in the container that ``fit`` was given.
+        y : array-like of shape (n_new,)
+            Their labels; new classes are welcome.
+
+        Returns
+        -------
+        self : object
+
+        """
+        is_first = not hasattr(self, "estimator_")
         super().teach(X, y)
-        self.n_rounds_ = n_rounds + 1
+        if not is_first:
+            self.n_rounds_ += 1
         return self
 
     @property
     def phase_(self) -> str:
-        """Which strategy answers queries now."""
-        if self.n_rounds is not None:
-            return "first" if self.n_rounds_ < self.n_rounds else "then"
+        """Phase in which the sampler is now: "initial" or "final"."""
+        if self.n_initial_rounds is not None:
+            return "initial" if self.n_rounds_ < self.n_initial_rounds else "final"
         enough = self.labels_per_class * len(self.classes_)
-        return "first" if len(self.y_labeled_) < enough else "then"
+        return "initial" if len(self.y_labeled_) < enough else "final"
 
-    def _check_layout(self, layout):
-        for strategy in map(get_strategy, (self.first, self.then)):
-            for signal in strategy.needs:
-                layout.check(signal, strategy.name)
+    def _named_strategies(self, has=None):
+        return named_strategies([self.initial_strategy, self.final_strategy])
 
-    def _pick(self, signals, n_instances, seed):
-        return self._in_charge.evaluate(signals, n_instances, seed)
+    def _candidates_to_ask(self):
+        candidates = super()._candidates_to_ask()
+        if self.phase_ == "final":
+            candidates.pairs.reverse()  # the other one is asked if this one is dropped
+        return candidates
 
-    def _opinions(self, signals, n_instances, seed, answer):
-        return Opinions.of_one(self._in_charge.name, answer[1])
-
-    @property
-    def _in_charge(self) -> Strategy:
-        return get_strategy(self.first if self.phase_ == "first" else self.then)
+    def _pick(self, signals, candidates, n_instances, seed):
+        picks, utilities = candidates.evaluate_first(signals, n_instances, seed)
+        return Answer.of_one(candidates.names[0], picks, utilities)

@@ -1,6 +1,6 @@
 """SearchNet: how much to trust each strategy, for each sample.
 
-All three networks start as the uniform vote, since the layer that makes the weights
+All three networks start as equal weights, since the layer that makes the weights
 starts at zero. The mixture lies on the simplex, so no candidate can repel.
 """
 
@@ -20,8 +20,8 @@ class SearchNet(nn.Module):
 
     Parameters
     ----------
-    vote : Tensor of shape (K,)
-        Weights of the uniform vote: what the network says before it has learned.
+    equal : Tensor of shape (K,)
+        Weights of equal weights: what the network says before it has learned.
     loss_prediction : bool
         Whether a second head predicts each sample's loss and adds its ranking to the
         candidates' utilities (Yoo & Kweon, CVPR 2019).
@@ -31,27 +31,27 @@ class SearchNet(nn.Module):
     #: Whether ``forward`` wants the raw samples instead of features.
     takes_samples = False
 
-    def __init__(self, vote: Tensor, loss_prediction: bool):
+    def __init__(self, equal: Tensor, loss_prediction: bool):
         super().__init__()
         self.loss_prediction = loss_prediction
-        self.register_buffer("vote", torch.empty(0))
-        self.set_vote(vote)
+        self.register_buffer("equal", torch.empty(0))
+        self.set_equal_weights(equal)
 
-    def set_vote(self, vote: Tensor) -> None:
-        """Set the weights of the uniform vote (K,) that logits are relative to."""
+    def set_equal_weights(self, equal: Tensor) -> None:
+        """Set the weights of equal weights (K,) that logits are relative to."""
         if self.loss_prediction:
             # The learned utility gets the voice of an average candidate.
-            vote = torch.cat([vote, vote.mean().reshape(1)])
-        self.vote = vote / vote.sum()
+            equal = torch.cat([equal, equal.mean().reshape(1)])
+        self.equal = equal / equal.sum()
 
     @property
     def n_utilities(self) -> int:
         """Columns of the mixture: strategies, and the predicted loss if there is one."""
-        return len(self.vote)
+        return len(self.equal)
 
     @abstractmethod
     def forward(self, inputs) -> tuple[Tensor, Tensor | None]:
-        """Logits (..., n, K) relative to the vote, and predicted losses (..., n) or None."""
+        """Logits (..., n, K) relative to the equal, and predicted losses (..., n) or None."""
 
     def mix(self, logits: Tensor, predicted: Tensor | None, utilities: Tensor, mask=None):
         """Weights on the simplex and the mixed score.
@@ -74,7 +74,7 @@ class SearchNet(nn.Module):
 
         """
         utilities = self.extend(utilities, predicted, mask)
-        logits = logits + self.vote.log()
+        logits = logits + self.equal.log()
         if logits.requires_grad:
             # A softmax along a short last axis is many times slower. Along another one equal
             # rows may differ by a rounding: not where it learns, but where it answers, that
@@ -96,9 +96,9 @@ class SearchNet(nn.Module):
 class GlobalSearchNet(SearchNet):
     """One weight a strategy, the same for every sample."""
 
-    def __init__(self, vote: Tensor):
-        super().__init__(vote, loss_prediction=False)
-        self.logits = nn.Parameter(torch.zeros_like(vote))
+    def __init__(self, equal: Tensor):
+        super().__init__(equal, loss_prediction=False)
+        self.logits = nn.Parameter(torch.zeros_like(equal))
 
     def forward(self, inputs):
         return self.logits.expand(*inputs.shape[:-1], -1), None
@@ -107,8 +107,8 @@ class GlobalSearchNet(SearchNet):
 class UtilitySearchNet(SearchNet):
     """A small perceptron on the candidates' utilities and a few scalars (the default)."""
 
-    def __init__(self, vote: Tensor, loss_prediction: bool, n_features: int, hidden: int = 32):
-        super().__init__(vote, loss_prediction)
+    def __init__(self, equal: Tensor, loss_prediction: bool, n_features: int, hidden: int = 32):
+        super().__init__(equal, loss_prediction)
         self.body = nn.Sequential(nn.Linear(n_features, hidden), nn.Tanh())
         self.head = _zero(nn.Linear(hidden, self.n_utilities))
         self.loss_head = _zero(nn.Linear(hidden, 1)) if loss_prediction else None
@@ -127,7 +127,7 @@ class ModuleSearchNet(SearchNet):
 
     Parameters
     ----------
-    vote, loss_prediction
+    equal, loss_prediction
         See :class:`SearchNet`.
     module : torch.nn.Module
         A copy of the task net's module; it is trained further here.
@@ -140,8 +140,8 @@ class ModuleSearchNet(SearchNet):
 
     takes_samples = True
 
-    def __init__(self, vote: Tensor, loss_prediction: bool, module: nn.Module, layer: str, X_row):
-        super().__init__(vote, loss_prediction)
+    def __init__(self, equal: Tensor, loss_prediction: bool, module: nn.Module, layer: str, X_row):
+        super().__init__(equal, loss_prediction)
         self.module = module.eval()  # batch norm and dropout stay still in the search
         self.layer = layer
         with torch.no_grad():
@@ -157,7 +157,7 @@ class ModuleSearchNet(SearchNet):
     def _features(self, inputs) -> tuple[Tensor, Tensor]:
         """Embedding (n, d), and the outputs of all blocks side by side (n, D)."""
         with captured_input(self.module, self.layer) as seen:
-            levels = block_features(self.module, inputs, self.vote.device)
+            levels = block_features(self.module, inputs, self.equal.device)
         return seen[-1], torch.cat(levels, dim=1)
 
 

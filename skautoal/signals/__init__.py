@@ -8,6 +8,7 @@ skorch net.
 
 from ._names import SIGNAL_NAMES
 from ._net_signals import NetSignals, compute_signals
+from ._options import SignalOptions
 from ._signals import Signals
 
-__all__ = ["SIGNAL_NAMES", "NetSignals", "Signals", "compute_signals"]
+__all__ = ["SIGNAL_NAMES", "NetSignals", "SignalOptions", "Signals", "compute_signals"]

@@ -6,13 +6,19 @@ from collections.abc import Mapping
 
 from sklearn.base import clone
 
-from .. import samplers
+from .. import baselines, samplers
 from ..samplers import AutoALSampler, StrategySampler
 from ..samplers._base import BaseSampler
+from ..search import Search
 from ..strategies import STRATEGIES, get_strategy
 
-#: Modes of AutoALSampler that are methods of their own.
-MODES = ("auto", "search", "vote", "paper")
+#: Parameters of AutoALSampler that are methods of their own.
+AUTOAL: dict[str, dict] = {
+    "auto": {},
+    "search": {"search": Search()},
+    "vote": {"batch_builder": "top"},
+    "paper": {"search": "paper"},
+}
 
 _SAMPLER_METHODS = ("fit", "query", "teach", "predict_proba", "set_params")
 
@@ -31,7 +37,7 @@ def list_methods() -> list[str]:
     True
 
     """
-    return [*MODES, *_other_samplers(), *STRATEGIES]
+    return [*AUTOAL, *_other_samplers(), *STRATEGIES]
 
 
 def as_sampler(method) -> BaseSampler:
@@ -44,8 +50,8 @@ def as_sampler(method) -> BaseSampler:
 
     """
     if isinstance(method, str):
-        if method in MODES:
-            return AutoALSampler(mode=method)
+        if method in AUTOAL:
+            return AutoALSampler(**AUTOAL[method])
         if method in _other_samplers():
             return _other_samplers()[method]()
         try:
@@ -98,7 +104,8 @@ def named_methods(methods) -> dict[str, object]:
 
 def _other_samplers() -> dict[str, type[BaseSampler]]:
     """The other samplers of the package by short name: ``"albl"`` for ALBLSampler."""
-    classes = (getattr(samplers, name) for name in samplers.__all__)
+    rooms = (samplers, baselines)
+    classes = (getattr(room, name) for room in rooms for name in room.__all__)
     return {
         cls.__name__.removesuffix("Sampler").lower(): cls
         for cls in classes

@@ -6,7 +6,7 @@ from ._alfa_mix import AlfaMix
 from ._badge import BADGE
 from ._bait import BAIT
 from ._bald import BALD
-from ._base import BatchStrategy, Callable, ScoreStrategy, Strategy
+from ._base import BatchStrategy, FunctionStrategy, ScoreStrategy, Strategy
 from ._batch_bald import BatchBALD
 from ._ceal import CEAL
 from ._class_balanced import ClassBalanced
@@ -58,7 +58,6 @@ __all__ = [
     "AlfaMix",
     "BatchBALD",
     "BatchStrategy",
-    "Callable",
     "ClassBalanced",
     "Clue",
     "ClusterMargin",
@@ -70,6 +69,7 @@ __all__ = [
     "Entropy",
     "EntropyDropout",
     "Falcun",
+    "FunctionStrategy",
     "Glister",
     "KCenterGreedy",
     "KMeans",

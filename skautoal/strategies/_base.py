@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable as CallableType
+from collections.abc import Callable
 from contextlib import closing
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,7 +25,7 @@ from ..exceptions import PoolSizeWarning, StrategyOutputError
 from ..pools import check_memory, is_stream
 from ..signals import Signals, compute_signals
 
-__all__ = ["BatchStrategy", "Callable", "ScoreStrategy", "Strategy", "check_n_instances"]
+__all__ = ["BatchStrategy", "FunctionStrategy", "ScoreStrategy", "Strategy", "check_n_instances"]
 
 
 class Strategy(BaseEstimator):
@@ -83,8 +84,8 @@ class Strategy(BaseEstimator):
 
         """
 
-    def rank(self, signals: Signals, n_instances: int, random_state=None) -> Tensor:
-        """Picks of :meth:`evaluate`, best first, (n_instances,) int64."""
+    def pick(self, signals: Signals, n_instances: int, random_state: Any = None) -> Tensor:
+        """Return the picks of :meth:`evaluate`, best first, (n_instances,) int64."""
         return self.evaluate(signals, n_instances, random_state)[0]
 
     def select(self, signals: Signals, n_instances: int, random_state=None) -> np.ndarray:
@@ -108,7 +109,7 @@ class Strategy(BaseEstimator):
         k = check_n_instances(n_instances, signals.n_samples)
         if k == 0:
             return np.empty(0, dtype=np.int64)
-        return self.rank(signals, k, random_state).cpu().numpy()
+        return self.pick(signals, k, random_state).cpu().numpy()
 
     def query(
         self,
@@ -270,7 +271,7 @@ class BatchStrategy(Strategy):
         return rows.long()
 
 
-class Callable(ScoreStrategy):
+class FunctionStrategy(ScoreStrategy):
     """A plain function as a strategy.
 
     Parameters
@@ -284,8 +285,8 @@ class Callable(ScoreStrategy):
     Examples
     --------
     >>> from skautoal.signals import Signals
-    >>> from skautoal.strategies import Callable
-    >>> strategy = Callable(lambda signals: -signals.probabilities[:, 0])
+    >>> from skautoal.strategies import FunctionStrategy
+    >>> strategy = FunctionStrategy(lambda signals: -signals.probabilities[:, 0])
     >>> strategy.select(Signals(probabilities=[[0.9, 0.1], [0.3, 0.7]]), 1).tolist()
     [1]
 
@@ -295,7 +296,7 @@ class Callable(ScoreStrategy):
 
     def __init__(
         self,
-        function: CallableType[[Signals], object],
+        function: Callable[[Signals], object],
         needs: tuple[str, ...] = ("probabilities",),
     ):
         self.function = function

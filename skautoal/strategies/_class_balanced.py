@@ -58,7 +58,7 @@ class ClassBalanced(Wrapper):
     def _pick(self, signals, n_instances, rng):
         n, strategy = len(signals), self._wrapped()
         proposed = n if isinstance(strategy, ScoreStrategy) else min(n, _PROPOSED * n_instances)
-        ranked = strategy.rank(signals, proposed, rng)
+        ranked = strategy.pick(signals, proposed, rng)
         counts = torch.zeros(signals.n_classes, dtype=torch.long, device=signals.device)
         if signals.codes is not None:
             codes = signals.codes.to(counts.device)

@@ -10,7 +10,7 @@ from ._alfa_mix import AlfaMix
 from ._badge import BADGE
 from ._bait import BAIT
 from ._bald import BALD
-from ._base import Callable, Strategy
+from ._base import FunctionStrategy, Strategy
 from ._batch_bald import BatchBALD
 from ._ceal import CEAL
 from ._clue import Clue
@@ -105,7 +105,7 @@ def get_strategy(strategy) -> Strategy:
     strategy : str, Strategy or callable
         A name as :func:`list_strategies` prints it or the name of its class (case and
         underscores do not matter); a strategy is returned as it is; a function of the
-        signals becomes a :class:`Callable`.
+        signals becomes a :class:`FunctionStrategy`.
 
     Returns
     -------
@@ -150,7 +150,7 @@ def get_strategy(strategy) -> Strategy:
             f" {strategy.__name__}()."
         )
     if callable(strategy):
-        return Callable(strategy)
+        return FunctionStrategy(strategy)
     raise TypeError(
         "'strategies' must hold strategy objects, their names or functions of the"
         f" signals; got {strategy!r:.100}."

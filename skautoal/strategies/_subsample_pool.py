@@ -56,4 +56,4 @@ class SubsamplePool(Wrapper):
         return rows[picks], utilities.new_zeros(len(signals)).index_copy_(0, rows, utilities)
 
     def _pick(self, signals, n_instances, rng):
-        return self._wrapped().rank(signals, n_instances, rng)
+        return self._wrapped().pick(signals, n_instances, rng)

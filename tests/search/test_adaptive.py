@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import rankdata
+from skautoal.search._search import LabelArrays, run_search
 from torch import nn
 from torch.utils.data import TensorDataset
 
@@ -22,7 +23,6 @@ from skautoal.search import BUILDERS, vote_weights
 from skautoal.search._fit_net import SimulatedPool
 from skautoal.search._objectives import label_values
 from skautoal.search._progress import SearchProgress
-from skautoal.search._search import LabelArrays, run_search
 from skautoal.search._search_net import GlobalSearchNet
 from skautoal.search._soft_topk import standardize
 from skautoal.signals import Signals

@@ -7,13 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
-
-from skautoal._net import copy_module, inspect_net
-from skautoal._rng import isolated_rng
-from skautoal.search import stratified_splits
-from skautoal.search._fit_net import HeadFitNet, ModuleFitNet
-from skautoal.search._objectives import Coverage
 from skautoal.search._search import (
     HISTORY_COLUMNS,
     LabelArrays,
@@ -21,6 +14,13 @@ from skautoal.search._search import (
     _ranking_loss,
     run_search,
 )
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from skautoal._net import copy_module, inspect_net
+from skautoal._rng import isolated_rng
+from skautoal.search import stratified_splits
+from skautoal.search._fit_net import HeadFitNet, ModuleFitNet
+from skautoal.search._objectives import Coverage
 from skautoal.search._search_net import GlobalSearchNet, ModuleSearchNet, UtilitySearchNet
 from skautoal.search._soft_topk import standardize
 from skautoal.signals import compute_signals

@@ -1,16 +1,18 @@
-"""FixedMixtureSampler: strategies mixed with weights that the user knows best."""
+"""FixedMixtureSampler: strategies mixed with weights that the user gives."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
 
 from .._rng import derive_seed
-from ..search import build_batch, candidate_utilities
-from ._composition import StrategiesSampler, named_strategies
-from ._explain import Opinions
+from ..mixing import build_batch, candidate_utilities
+from ..samplers._composition import StrategiesSampler
+from ..samplers._result import Answer
+from ..signals import SignalOptions
 
 
 class FixedMixtureSampler(StrategiesSampler):
@@ -22,23 +24,23 @@ class FixedMixtureSampler(StrategiesSampler):
 
     Parameters
     ----------
-    estimator : skorch classifier, Pipeline ending in one, or None, default=None
+    estimator : skorch classifier, Pipeline ending in one, FrozenEstimator or None, default=None
         Model of the task; see :class:`~skautoal.AutoALSampler`.
-    strategies : "paper" or list, default="paper"
+    strategies : "auto", "paper" or list, default="auto"
         The candidates; see :class:`~skautoal.AutoALSampler`.
     weights : dict of str to float, array-like of shape (K,) or None, default=None
         Weight of each strategy by name, 0 for those not named, or in the order of
         ``strategies``; not negative, and need not sum to 1. None: equal weights.
     n_instances : int, default=10
         Size of a batch.
-    embedding_layer : str, default="auto"
-        Submodule whose input is the embedding.
-    n_passes : int, default=10
-        MC-dropout passes.
+    signals : SignalOptions or None, default=None
+        How the signals are computed.
     classes : array-like or None, default=None
         All classes, if some may have no label yet.
-    prefit : bool, default=False
-        Use the fitted estimator as it is.
+    on_nonfinite : {"raise", "skip"}, default="raise"
+        How to treat samples of a pool that contain NaN or infinity.
+    on_error : {"raise", "drop"}, default="raise"
+        How to treat a strategy that fails; see :class:`~skautoal.AutoALSampler`.
     random_state : int, RandomState or None, default=None
         Decides training, ties and draws.
 
@@ -59,7 +61,7 @@ class FixedMixtureSampler(StrategiesSampler):
     Examples
     --------
     >>> from sklearn.datasets import make_blobs
-    >>> from skautoal import FixedMixtureSampler
+    >>> from skautoal.baselines import FixedMixtureSampler
     >>> X, y = make_blobs(60, centers=3, random_state=0)
     >>> sampler = FixedMixtureSampler(strategies=["margin", "kmeans"], weights=[3, 1])
     >>> sampler = sampler.set_params(random_state=0).fit(X[:12], y[:12])
@@ -75,58 +77,57 @@ class FixedMixtureSampler(StrategiesSampler):
 
     def __init__(
         self,
-        estimator=None,
-        strategies="paper",
+        estimator: Any = None,
+        strategies: Any = "auto",
         *,
-        weights=None,
-        n_instances=10,
-        embedding_layer="auto",
-        n_passes=10,
-        classes=None,
-        prefit=False,
-        random_state=None,
+        weights: Any = None,
+        n_instances: int = 10,
+        signals: SignalOptions | None = None,
+        classes: Any = None,
+        on_nonfinite: str = "raise",
+        on_error: str = "raise",
+        random_state: Any = None,
     ):
         super().__init__(
             estimator,
             strategies,
             n_instances=n_instances,
-            embedding_layer=embedding_layer,
-            n_passes=n_passes,
+            signals=signals,
             classes=classes,
-            prefit=prefit,
+            on_nonfinite=on_nonfinite,
+            on_error=on_error,
             random_state=random_state,
         )
         self.weights = weights
 
-    def _check_layout(self, layout):
-        super()._check_layout(layout)
-        mixture(self.weights, [name for name, _ in named_strategies(self.strategies)])
+    def _check_parameters(self):
+        named = self._named_strategies()
+        if named:  # else "auto": known when the net is
+            mixture(self.weights, [name for name, _ in named])
 
-    def _start(self, signals):
-        super()._start(signals)
-        shares = dict(zip(self._names, mixture(self.weights, self._names).tolist(), strict=True))
-        self.strategy_weights_ = {part: dict(shares) for part in ("labeled", "pool", "batch")}
+    def _start(self, signals, candidates):
+        shares = mixture(self.weights, candidates.names).tolist()
+        self._shares = dict(zip(candidates.names, shares, strict=True))
+        self.strategy_weights_ = {"labeled": dict(self._shares)}
 
-    def _pick(self, signals, n_instances, seed):
+    def _pick(self, signals, candidates, n_instances, seed):
         utilities = candidate_utilities(
-            self._candidates,
+            candidates,
             signals,
             n_instances,
             kind="rank",
             seed=derive_seed(seed, "candidates"),
         )
-        shares = torch.as_tensor(mixture(self.weights, self._names)).to(utilities)
-        scores = utilities @ shares
+        shares = mixture([self._shares[name] for name in candidates.names], candidates.names)
+        weights = torch.as_tensor(shares).to(utilities)
+        scores = utilities @ weights
         rng = np.random.RandomState(derive_seed(seed, "batch"))
-        picks = build_batch("top", scores, signals, n_instances, rng)
-        return picks, scores, Opinions(self._names, utilities, shares.expand_as(utilities))
-
-    def _asked(self, X, indices, memo):
-        """Nothing to note: the weights are the same everywhere."""
+        picks = build_batch("top", scores, signals, n_instances, rng).picks
+        return Answer(picks, scores, candidates.names, utilities, weights.expand_as(utilities))
 
 
-def mixture(weights, names: list[str]) -> np.ndarray:
-    """Weights of the strategies in order, (K,), scaled to sum 1; refuses what is none."""
+def mixture(weights: Any, names: list[str]) -> np.ndarray:
+    """Return the weights of the strategies in order, (K,), scaled to sum 1."""
     if weights is None:
         weights = np.ones(len(names))
     if isinstance(weights, Mapping):

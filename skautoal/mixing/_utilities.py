@@ -1,23 +1,19 @@
-"""Candidates' opinions on one scale: utilities in [0, 1], one column a strategy."""
+"""Utilities of all candidates on one scale: in [0, 1], one column a strategy."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Collection, Sequence
-from functools import partial
+from collections.abc import Collection
 
 import numpy as np
 import torch
-from joblib import Parallel, delayed
 from scipy.stats import kendalltau
 from torch import Tensor
 
-from .._rng import derive_seed
 from ..exceptions import StrategyOutputError
 from ..ops._ranking import average_ranks, top_k
 from ..signals import Signals
 from ..strategies import ScoreStrategy, Strategy
-from ._faults import Faults
+from ._candidates import Candidates
 
 _AGREE = 0.95  # Kendall's tau above which two strategies count as one
 _AGREE_ROWS = 2_000  # rows it is measured on
@@ -25,23 +21,19 @@ _PICKS_PER_INSTANCE = 5  # a batch strategy ranks this many times the batch
 
 
 def candidate_utilities(
-    strategies: Sequence[Strategy],
+    candidates: Candidates,
     signals: Signals,
     n_instances: int,
     *,
     kind: str,
     seed: int,
-    n_jobs: int | None = None,
-    timings: dict[str, float] | None = None,
-    on_error: str = "raise",
-    timeout: float | None = None,
     also: Collection[str] = (),
 ) -> Tensor:
-    """Run every candidate once and put their answers on one scale.
+    """Run every candidate once and put the answers on one scale.
 
     Parameters
     ----------
-    strategies : sequence of Strategy
+    candidates : Candidates
         The K candidates.
     signals : Signals
         Signals of the array.
@@ -53,15 +45,6 @@ def candidate_utilities(
         samples the strategy would pick, else 0 (equation 2 of the paper).
     seed : int
         Decides ties and random draws; each candidate has its own stream.
-    n_jobs : int, optional
-        Threads that run candidates side by side.
-    timings : dict, optional
-        Seconds of each candidate are added here by name.
-    on_error : {"raise", "drop"}, default="raise"
-        Whether the error of a candidate is raised as it comes, or those of all candidates
-        together, for a caller that goes on without them.
-    timeout : float, optional
-        Seconds that a candidate may take.
     also : collection of str, default=()
         Signals that are read later, computed in the same pass.
 
@@ -76,33 +59,13 @@ def candidate_utilities(
         The error of the first candidate that fails; the message names it.
 
     """
-    faults = Faults(strategies, on_error, timeout)
-    whole = [strategy for strategy in strategies if strategy.reads_whole_pool]
-    needs = {name for strategy in whole for name in strategy.needs} | set(also)
-    for position, strategy in enumerate(strategies):
-        # Names the one at fault before the shared pass computes anything.
-        check = partial(signals.check_available, strategy.needs, strategy.name)
-        faults.note(position, faults.attempt(position, check)[1])
-    faults.settle()
-    signals.compute(needs)
-
-    def run(position: int, strategy: Strategy) -> tuple[Tensor, Exception | None, float]:
-        start = time.perf_counter()
-        own_seed = derive_seed(seed, "candidate", position)
-        work = partial(_utilities, strategy, signals, n_instances, kind, own_seed)
-        column, error = faults.attempt(position, work)
-        return column, error, time.perf_counter() - start
-
-    results = Parallel(n_jobs=n_jobs, prefer="threads")(
-        delayed(run)(position, strategy) for position, strategy in enumerate(strategies)
+    candidates.compute(signals, also)
+    columns = candidates.run(
+        lambda k, strategy: _utilities(
+            strategy, signals, n_instances, kind, candidates.seed(seed, k)
+        )
     )
-    for position, (_, error, _) in enumerate(results):
-        faults.note(position, error)
-    faults.settle()
-    if timings is not None:
-        for strategy, (*_, seconds) in zip(strategies, results, strict=True):
-            timings[strategy.name] = timings.get(strategy.name, 0.0) + seconds
-    return torch.stack([column for column, *_ in results], dim=1)
+    return torch.stack(columns, dim=1)
 
 
 def _utilities(
@@ -121,7 +84,7 @@ def _utilities(
     if kind == "rank":
         m = min(n, _PICKS_PER_INSTANCE * n_instances)
         return _checked(strategy, strategy.evaluate(signals, m, seed)[1], utilities)
-    utilities[strategy.rank(signals, n_instances, seed)] = 1.0
+    utilities[strategy.pick(signals, n_instances, seed)] = 1.0
     return utilities
 
 
@@ -149,8 +112,8 @@ def _share_ties(utilities: Tensor, scores: Tensor, k: int) -> Tensor:
     return torch.where(tied, (k - taken) / tied.sum(), utilities)
 
 
-def vote_weights(utilities: Tensor, order: Tensor | None = None) -> Tensor:
-    """Weights of the uniform vote, (K,), in which candidates that agree share one voice.
+def equal_weights(utilities: Tensor, order: Tensor | None = None) -> Tensor:
+    """Equal weights of distinct candidates, (K,); candidates that agree share one weight.
 
     Candidates whose utilities have Kendall's tau above 0.95 (on the first 2,000 rows
     along ``order``, a random permutation) form groups; each group weighs the same, and

@@ -1,12 +1,12 @@
-"""RandomStrategySampler: the control that chooses among strategies without looking."""
+"""RandomStrategySampler: a baseline that draws one of the strategies in each round."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from .._rng import derive_seed
-from ._composition import StrategiesSampler
-from ._explain import Opinions
+from ..samplers._composition import StrategiesSampler
+from ..samplers._result import Answer
 
 
 class RandomStrategySampler(StrategiesSampler):
@@ -14,20 +14,20 @@ class RandomStrategySampler(StrategiesSampler):
 
     Parameters
     ----------
-    estimator : skorch classifier, Pipeline ending in one, or None, default=None
+    estimator : skorch classifier, Pipeline ending in one, FrozenEstimator or None, default=None
         Model of the task; see :class:`~skautoal.AutoALSampler`.
-    strategies : "paper" or list, default="paper"
+    strategies : "auto", "paper" or list, default="auto"
         The candidates; see :class:`~skautoal.AutoALSampler`.
     n_instances : int, default=10
         Size of a batch.
-    embedding_layer : str, default="auto"
-        Submodule whose input is the embedding.
-    n_passes : int, default=10
-        MC-dropout passes.
+    signals : SignalOptions or None, default=None
+        How the signals are computed.
     classes : array-like or None, default=None
         All classes, if some may have no label yet.
-    prefit : bool, default=False
-        Use the fitted estimator as it is.
+    on_nonfinite : {"raise", "skip"}, default="raise"
+        How to treat samples of a pool that contain NaN or infinity.
+    on_error : {"raise", "drop"}, default="raise"
+        How to treat a strategy that fails; see :class:`~skautoal.AutoALSampler`.
     random_state : int, RandomState or None, default=None
         Decides training, the strategies, ties and draws.
 
@@ -47,7 +47,7 @@ class RandomStrategySampler(StrategiesSampler):
     Examples
     --------
     >>> from sklearn.datasets import make_blobs
-    >>> from skautoal import RandomStrategySampler
+    >>> from skautoal.baselines import RandomStrategySampler
     >>> X, y = make_blobs(60, centers=3, random_state=0)
     >>> sampler = RandomStrategySampler(strategies=["margin", "kmeans"], random_state=0)
     >>> idx = sampler.fit(X[:12], y[:12]).query(X[12:], n_instances=5)
@@ -56,15 +56,13 @@ class RandomStrategySampler(StrategiesSampler):
 
     """
 
-    def _pick(self, signals, n_instances, seed):
+    def _pick(self, signals, candidates, n_instances, seed):
         rng = np.random.RandomState(derive_seed(seed, "strategy"))
-        chosen = rng.randint(len(self.strategies_))
-        shares = {name: float(k == chosen) for k, name in enumerate(self._names)}
-        self.strategy_weights_ = {"pool": shares, "batch": dict(shares)}
-        picks, utilities = self._candidates[chosen].evaluate(
+        chosen = candidates.names[rng.randint(len(candidates))]
+        picks, utilities = candidates.only(chosen).evaluate_first(
             signals, n_instances, derive_seed(seed, "pick")
         )
-        return picks, utilities, Opinions.of_one(self._names[chosen], utilities)
-
-    def _asked(self, X, indices, memo):
-        """Nothing to note: the weights are the same everywhere."""
+        shares = {name: float(name == chosen) for name in candidates.names}
+        return Answer.of_one(
+            chosen, picks, utilities, strategy_weights={"pool": shares, "batch": dict(shares)}
+        )

@@ -92,7 +92,7 @@ def run_search(
     n_steps : int
         Number of steps; the temperature falls from 0.5 to 0.05 standard deviations.
     prior : float
-        Strength of the pull towards the uniform vote (a Kullback-Leibler divergence).
+        Strength of the pull towards equal weights (a Kullback-Leibler divergence).
     threshold : {"exact", "gmm"}
         How memberships are made of scores.
     phase : str, default=""
@@ -106,7 +106,7 @@ def run_search(
         ``phase``, ``step``, ``tau`` and the columns of ``HISTORY_COLUMNS``.
 
     """
-    device = net.vote.device
+    device = net.equal.device
     optimizer = torch.optim.Adam(net.parameters(), lr=_LR, fused=True)
     taus = np.geomspace(_TAU_START, _TAU_END, n_steps)
     record = torch.zeros(n_steps, len(HISTORY_COLUMNS), device=device)
@@ -124,13 +124,13 @@ def run_search(
                 values = standardize(losses, labels.mask)
             by_labels = label_gain(p, values)
             ranking = _ranking_loss(predicted, labels, step)
-            pull = pull + _divergence(weights, net.vote, labels.mask)
+            pull = pull + _divergence(weights, net.equal, labels.mask)
         if pool is not None:
             logits, predicted = net(pool.inputs)
             weights, scores = net.mix(logits, predicted, pool.utilities)
             p = _memberships(scores, pool.k, tau, None, threshold)
             by_pool = pool.coverage.gain(p)
-            pull = pull + _divergence(weights, net.vote)
+            pull = pull + _divergence(weights, net.equal)
         share = 1.0 if pool is None else LABEL_SHARE
         objective = by_pool + share * by_labels
         (ranking + prior * pull - objective).backward()
@@ -175,10 +175,10 @@ def _ranking_loss(predicted: Tensor | None, labels: LabelArrays, step: int) -> T
     return hinge.sum() / both.sum().clamp_min(1)
 
 
-def _divergence(weights: Tensor, vote: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Mean Kullback-Leibler divergence of the weights from the uniform vote."""
+def _divergence(weights: Tensor, equal: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Mean Kullback-Leibler divergence of the weights from equal weights."""
     tiny = torch.finfo(weights.dtype).tiny
-    kl = (weights * (weights.clamp_min(tiny) / vote).log()).sum(-1)
+    kl = (weights * (weights.clamp_min(tiny) / equal).log()).sum(-1)
     return kl.mean() if mask is None else (kl * mask).sum() / mask.sum()
 
 

@@ -20,6 +20,7 @@ from ..ops._ranking import average_ranks, top_k
 from ..pools import Pool
 from ..signals import Signals
 from ..strategies._margin import margin
+from ._batch import Batch, Reasons, coverage_reasons, merged
 
 # Unrelated centred points of length 1 are 1.4 apart.
 _WIDTH = 1.0
@@ -31,8 +32,8 @@ _MAX_TARGETS = 2_000
 _MAX_CANDIDATES = 2_000
 
 
-def joint_herding(signals: Signals, scores: Tensor, n_instances: int, order: Tensor) -> Tensor:
-    """Greedily pick what covers the uncertain part of the pool and scores high itself.
+def joint_herding(signals: Signals, scores: Tensor, n_instances: int, order: Tensor) -> Batch:
+    """Pick greedily samples that score high and cover the uncertain part of the pool.
 
     Parameters
     ----------
@@ -48,7 +49,9 @@ def joint_herding(signals: Signals, scores: Tensor, n_instances: int, order: Ten
 
     Returns
     -------
-    picks : Tensor of shape (n_instances,), dtype int64
+    batch : Batch
+        The reasons are those of :func:`coverage_reasons`, and the two factors on what a
+        pick gains: ``uncertainty_weight`` (u^a) and ``score_weight`` (s^a).
 
     Notes
     -----
@@ -61,7 +64,8 @@ def joint_herding(signals: Signals, scores: Tensor, n_instances: int, order: Ten
     """
     a = _trust(signals)
     u = _trusted_uncertainty(signals)
-    own = u * (average_ranks(scores) / len(scores)).to(u.dtype) ** a
+    s = (average_ranks(scores) / len(scores)).to(u.dtype) ** a
+    own = u * s
     candidates = targets = order
     if len(order) > _EXACT_BELOW:
         n_candidates = max(_MAX_CANDIDATES, 5 * n_instances)
@@ -74,8 +78,14 @@ def joint_herding(signals: Signals, scores: Tensor, n_instances: int, order: Ten
     covered = nearest_kernel(B, L, _WIDTH)
     along = torch.arange(len(candidates), device=order.device)
     kernel = GaussianKernel(A, B, _WIDTH)
-    picks = greedy_coverage(kernel, u[targets], covered, n_instances, along, own[candidates])
-    return candidates[picks]
+    places = greedy_coverage(kernel, u[targets], covered, n_instances, along, own[candidates])
+    picks = candidates[places]
+
+    def reasons() -> Reasons:
+        columns = coverage_reasons(A[places], B, u[targets], L, _WIDTH)
+        return merged(columns, uncertainty_weight=u[picks], score_weight=s[picks])
+
+    return Batch(picks, reasons)
 
 
 def _trusted_uncertainty(signals: Signals) -> Tensor:

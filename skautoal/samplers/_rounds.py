@@ -1,0 +1,60 @@
+"""The previous round: the net of an earlier fit, for strategies that compare two nets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.base import clone
+
+if TYPE_CHECKING:
+    from ._base import BaseSampler
+
+#: Signal of strategies that compare the net with that of the round before.
+COMPARED = "previous_probabilities"
+
+
+@dataclass(frozen=True)
+class PreviousRound:
+    """The trained net of an earlier fit.
+
+    Attributes
+    ----------
+    net : skorch classifier
+        Trained on fewer labels, or on other ones.
+    n_classes : int
+        Classes that it predicts; nets of other numbers are not compared.
+
+    """
+
+    net: Any
+    n_classes: int
+
+    @classmethod
+    def of(cls, sampler: BaseSampler) -> PreviousRound:
+        """Return the round that a fitted sampler is in."""
+        return cls(sampler._task.net, len(sampler.classes_))
+
+    @classmethod
+    def simulated(cls, sampler: BaseSampler, X: Any, y: np.ndarray) -> PreviousRound:
+        """Train on half of the labels of each class, where no earlier round is known.
+
+        Parameters
+        ----------
+        sampler : BaseSampler
+            Copied, not changed.
+        X : array-like of shape (n_samples, ...)
+            Labelled samples.
+        y : ndarray of shape (n_samples,)
+            Their labels.
+
+        """
+        halves = [np.flatnonzero(y == label) for label in np.unique(y)]
+        earlier = np.sort(np.concatenate([rows[: (len(rows) + 1) // 2] for rows in halves]))
+        return cls.of(clone(sampler).fit(X[earlier], y[earlier]))
+
+
+def compares_rounds(sampler: BaseSampler) -> bool:
+    """Return True if a strategy of the sampler reads the net of the round before."""
+    return COMPARED in sampler.required_signals()

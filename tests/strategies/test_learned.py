@@ -133,7 +133,7 @@ def test_the_features_are_those_of_each_block_averaged_over_positions(cnn_net, i
     with torch.no_grad():
         levels = block_features(module, X, torch.device("cpu"))
         trunk = module.trunk(torch.as_tensor(X))
-    assert [level.shape[1] for level in levels] == [6, 6, 12, 12, 12, 4]
+    assert [level.shape[1] for level in levels] == [8, 8, 12, 12, 12, 4]
     torch.testing.assert_close(levels[0], trunk.mean((2, 3)))
     torch.testing.assert_close(levels[-1], module(torch.as_tensor(X)))
 

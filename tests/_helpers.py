@@ -8,9 +8,9 @@ from functools import lru_cache
 import numpy as np
 import torch
 from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier
+from tests._internals import isolated_rng
 from torch import nn
 
-from skautoal._rng import isolated_rng
 from skautoal.modules import MLP
 from skautoal.signals import Signals
 from skautoal.strategies import STRATEGIES, Strategy

@@ -8,10 +8,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kendalltau, rankdata
+from tests._internals import candidate_utilities, isolated_rng, vote_weights
 
-from skautoal._rng import isolated_rng
 from skautoal.exceptions import MissingSignalError
-from skautoal.search._utilities import candidate_utilities, vote_weights
 from skautoal.signals import Signals, compute_signals
 from skautoal.strategies import STRATEGIES, BatchStrategy, Callable, ScoreStrategy
 from tests._helpers import counted_calls, make_signals, take_signals

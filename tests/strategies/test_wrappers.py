@@ -10,9 +10,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.base import clone
+from tests._internals import candidate_utilities
 
 from skautoal.exceptions import MissingSignalError, StrategyOutputError
-from skautoal.search._utilities import candidate_utilities
 from skautoal.signals import Signals, compute_signals
 from skautoal.strategies import (
     BADGE,

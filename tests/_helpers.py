@@ -8,9 +8,9 @@ from functools import lru_cache
 import numpy as np
 import torch
 from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier
+from tests._internals import isolated_rng
 from torch import nn
 
-from skautoal._rng import isolated_rng
 from skautoal.modules import MLP
 from skautoal.signals import Signals
 from skautoal.strategies import STRATEGIES, Strategy
@@ -22,10 +22,10 @@ class ConvNet(nn.Module):
     def __init__(self, n_classes: int = 4):
         super().__init__()
         self.trunk = nn.Sequential(
-            nn.Conv2d(1, 6, 3), nn.BatchNorm2d(6), nn.ReLU(), nn.MaxPool2d(2)
+            nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2)
         )
         self.channel_dropout = nn.Dropout2d(0.3)
-        self.hidden = nn.Linear(6 * 9, 12)
+        self.hidden = nn.Linear(8 * 9, 12)
         self.norm = nn.BatchNorm1d(12)
         self.dropout = nn.Dropout(0.4)
         self.head = nn.Linear(12, n_classes)

@@ -7,9 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-
-from skautoal._cli import main
-from skautoal.simulation._compare import one_thread
+from tests._internals import main, one_thread
 
 
 @pytest.fixture

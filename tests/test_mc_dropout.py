@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+from tests._internals import MCDropout, dropout_masks, dropout_modules, isolated_rng
 from torch import nn
 
-from skautoal._mc_dropout import MCDropout, dropout_masks, dropout_modules
-from skautoal._rng import isolated_rng
 from skautoal.modules import MLP
 from tests._helpers import (
     AssertedResidual,

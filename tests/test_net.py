@@ -13,11 +13,21 @@ from sklearn.preprocessing import StandardScaler
 from skorch import NeuralNetClassifier
 from skorch.callbacks import EarlyStopping
 from skorch.dataset import ValidSplit
+from tests._internals import (
+    captured_input,
+    copy_module,
+    evaluation_mode,
+    fit_net,
+    fresh_net,
+    initialize_net,
+    inspect_net,
+    isolated_rng,
+    split_estimator,
+    takes_integers,
+    to_probabilities,
+)
 from torch import nn
 
-from skautoal import _net, _training
-from skautoal._layers import captured_input
-from skautoal._rng import isolated_rng
 from skautoal.exceptions import MissingSignalError
 from skautoal.modules import MLP, SmallCNN
 from tests._helpers import (
@@ -63,11 +73,11 @@ class NoHead(nn.Module):
 
 
 def test_the_net_is_found_alone_and_at_the_end_of_a_pipeline(mlp_net):
-    assert _net.split_estimator(mlp_net) == (None, mlp_net)
-    steps, net = _net.split_estimator(make_pipeline(StandardScaler(), mlp_net))
+    assert split_estimator(mlp_net) == (None, mlp_net)
+    steps, net = split_estimator(make_pipeline(StandardScaler(), mlp_net))
     assert [type(step) for _, step in steps.steps] == [StandardScaler]
     assert net is mlp_net
-    assert _net.split_estimator(make_pipeline(mlp_net)) == (None, mlp_net)
+    assert split_estimator(make_pipeline(mlp_net)) == (None, mlp_net)
 
 
 @pytest.mark.parametrize(
@@ -75,11 +85,11 @@ def test_the_net_is_found_alone_and_at_the_end_of_a_pipeline(mlp_net):
 )
 def test_what_is_no_net_is_refused(estimator):
     with pytest.raises(TypeError, match=r"(?s)'estimator' must be .* Wrap a torch module"):
-        _net.split_estimator(estimator)
+        split_estimator(estimator)
 
 
 def test_a_fresh_net_is_untrained_and_silent(mlp_net):
-    new = _training.fresh_net(mlp_net)
+    new = fresh_net(mlp_net)
     assert not new.initialized_
     assert new.verbose == 0
     assert mlp_net.initialized_
@@ -97,16 +107,16 @@ def test_a_fresh_net_is_untrained_and_silent(mlp_net):
     ids=["default", "callbacks", "callbacks, few labels", "none", "own"],
 )
 def test_the_validation_split_of_a_fresh_net(params, codes, expected):
-    split = _training.fresh_net(untrained_mlp(**params), codes).train_split
+    split = fresh_net(untrained_mlp(**params), codes).train_split
     assert type(split) is type(expected)
     if expected is not None:
         assert vars(split) == vars(expected)
 
 
 def test_early_stopping_trains_on_few_labels():
-    net = _training.fresh_net(untrained_mlp(callbacks=[EarlyStopping()], max_epochs=2), RARE_CLASS)
+    net = fresh_net(untrained_mlp(callbacks=[EarlyStopping()], max_epochs=2), RARE_CLASS)
     X = np.zeros((len(RARE_CLASS), 5), dtype=np.float32)
-    assert "valid_loss" in _training.fit_net(net, X, RARE_CLASS, 0).history[-1]
+    assert "valid_loss" in fit_net(net, X, RARE_CLASS, 0).history[-1]
 
 
 # ---------------------------------------------------------------- training
@@ -122,18 +132,14 @@ def test_training_depends_on_the_seed_only(name, blobs, images, request):
         return torch.cat([w.flatten() for w in fit(seed).module_.parameters()])
 
     def fit(seed):
-        return _training.fit_net(
-            _training.fresh_net(net).set_params(max_epochs=1), X[:41], y[:41], seed
-        )
+        return fit_net(fresh_net(net).set_params(max_epochs=1), X[:41], y[:41], seed)
 
     assert torch.equal(weights(0), weights(0))
     assert not torch.allclose(weights(0), weights(1))
 
 
 def test_weights_at_initialization_come_from_the_seed():
-    heads = [
-        _training.initialize_net(untrained_mlp(), seed).module_.head.weight for seed in (0, 0, 1)
-    ]
+    heads = [initialize_net(untrained_mlp(), seed).module_.head.weight for seed in (0, 0, 1)]
     assert torch.equal(heads[0], heads[1])
     assert not torch.equal(heads[0], heads[2])
 
@@ -142,12 +148,12 @@ def test_weights_at_initialization_come_from_the_seed():
 def test_batch_norm_never_trains_on_one_row(images, n_rows):
     X, y = images
     net = make_net(ConvNet, max_epochs=1, batch_size=40)
-    assert len(_training.fit_net(net, X[:n_rows], y[:n_rows], 0).history) == 1
+    assert len(fit_net(net, X[:n_rows], y[:n_rows], 0).history) == 1
 
 
 def test_the_batch_size_is_kept_where_batches_have_more_rows(images):
     X, y = images
-    net = _training.fit_net(make_net(ConvNet, max_epochs=1, batch_size=40), X[:42], y[:42], 0)
+    net = fit_net(make_net(ConvNet, max_epochs=1, batch_size=40), X[:42], y[:42], 0)
     assert [batch["train_batch_size"] for batch in net.history[0, "batches"]] == [40, 2]
 
 
@@ -162,7 +168,7 @@ def test_every_mode_is_restored(mlp_net):
     for part, training in zip(parts, modes, strict=True):
         part.training = training
     inside = []
-    with pytest.raises(KeyError), _net.evaluation_mode(mlp_net) as inner:
+    with pytest.raises(KeyError), evaluation_mode(mlp_net) as inner:
         raise KeyError(inside.extend(m.training for m in inner.modules()))
     assert inside
     assert not any(inside)
@@ -185,42 +191,42 @@ def test_every_mode_is_restored(mlp_net):
 )
 def test_the_layout_is_found_by_running_one_row(module, params, row, expected):
     net = make_net(module, **{f"module__{key}": value for key, value in params.items()})
-    layout = _net.inspect_net(net, np.zeros(row, dtype=np.float32))
+    layout = inspect_net(net, np.zeros(row, dtype=np.float32))
     found = (layout.n_outputs, layout.embedding_layer, layout.n_dropout, layout.dropout_rate)
     assert found == expected
     assert n_hooks(net.module_) == 0
 
 
 def test_the_layout_of_a_binary_net(binary_net, blobs):
-    layout = _net.inspect_net(binary_net, blobs[0][:1])
+    layout = inspect_net(binary_net, blobs[0][:1])
     assert (layout.n_outputs, layout.embedding_layer) == (2, "mlp.head")
 
 
 def test_another_layer_can_be_named(mlp_net, blobs):
-    assert _net.inspect_net(mlp_net, blobs[0][:1], "body.2").embedding_layer == "body.2"
+    assert inspect_net(mlp_net, blobs[0][:1], "body.2").embedding_layer == "body.2"
 
 
 def test_an_unknown_layer_is_refused_and_the_known_are_listed(mlp_net, blobs):
     with pytest.raises(ValueError, match=r"'embedding_layer'.*'body\.0'.*'head'.*got 'neck'"):
-        _net.inspect_net(mlp_net, blobs[0][:1], "neck")
+        inspect_net(mlp_net, blobs[0][:1], "neck")
 
 
 def test_a_layer_that_is_never_called_is_refused(blobs):
     net = make_net(HeadFirst, module__n_features=5, module__n_classes=3)
     with pytest.raises(ValueError, match=r"'unused', which the forward pass .* not call"):
-        _net.inspect_net(net, blobs[0][:1], "unused")
+        inspect_net(net, blobs[0][:1], "unused")
     assert n_hooks(net.module_) == 0
 
 
 def test_a_row_the_net_cannot_process_is_named(mlp_net):
     with pytest.raises(ValueError, match=r"cannot process a row of X of shape \(7,\)"):
-        _net.inspect_net(mlp_net, np.zeros((1, 7), dtype=np.float32))
+        inspect_net(mlp_net, np.zeros((1, 7), dtype=np.float32))
 
 
 def test_a_dict_row_the_net_cannot_process_is_named():
     row = {"left": np.zeros((1, 2), np.float32), "right": np.zeros((1, 9), np.float32)}
     with pytest.raises(ValueError, match=r"\{'left': \(2,\), 'right': \(9,\)\}"):
-        _net.inspect_net(make_net(TwoInputs), row)
+        inspect_net(make_net(TwoInputs), row)
 
 
 def test_modes_and_hooks_are_restored_when_the_forward_raises(blobs):
@@ -228,14 +234,14 @@ def test_modes_and_hooks_are_restored_when_the_forward_raises(blobs):
     net.module_.broken = True
     net.module_.train()
     with pytest.raises(ValueError, match="broken on purpose"):
-        _net.inspect_net(net, blobs[0][:1])
+        inspect_net(net, blobs[0][:1])
     assert all(m.training for m in net.module_.modules())
     assert n_hooks(net.module_) == 0
 
 
 def test_looking_changes_nothing(cnn_net, images):
     before = frozen(cnn_net)
-    _net.inspect_net(cnn_net, images[0][:1])
+    inspect_net(cnn_net, images[0][:1])
     assert all(torch.equal(before[name], value) for name, value in frozen(cnn_net).items())
     pickle.dumps(cnn_net)  # a hook left behind could not be pickled
 
@@ -249,7 +255,7 @@ def test_looking_changes_nothing(cnn_net, images):
     ],
 )
 def test_a_net_that_cannot_give_a_signal_says_what_to_do(signal, way_out):
-    layout = _net.inspect_net(make_net(NoHead), np.zeros((1, 5), dtype=np.float32))
+    layout = inspect_net(make_net(NoHead), np.zeros((1, 5), dtype=np.float32))
     with pytest.raises(MissingSignalError, match=rf"Somebody needs .*{way_out}"):
         layout.check(signal, "Somebody")
     layout.check("probabilities", "Somebody")
@@ -274,13 +280,13 @@ def test_a_criterion_that_does_not_fit_the_module_is_refused(module, criterion, 
         module__n_classes=3,
     )
     with pytest.raises(ValueError, match=r"does not predict probabilities.*predict_nonlinearity"):
-        _net.inspect_net(net, blobs[0][:1])
+        inspect_net(net, blobs[0][:1])
 
 
 def test_one_map_of_probabilities_a_row_is_refused():
     net = make_net(nn.Conv1d, module__in_channels=1, module__out_channels=3, module__kernel_size=1)
     with pytest.raises(ValueError, match=r"shape \(n, C\); got shape \(1, 3, 5\)"):
-        _net.inspect_net(net, np.zeros((1, 1, 5), dtype=np.float32))
+        inspect_net(net, np.zeros((1, 1, 5), dtype=np.float32))
 
 
 @pytest.mark.parametrize("name", ["mlp_net", "softmax_net", "binary_net"])
@@ -288,13 +294,13 @@ def test_softmax_of_the_logits_is_the_probabilities(name, blobs, request):
     net = request.getfixturevalue(name)
     with isolated_rng(0):  # skorch's loaders draw from the global generator
         output, expected = net.forward(blobs[0]), net.predict_proba(blobs[0])
-    logits, P = _net.to_probabilities(net, output)
+    logits, P = to_probabilities(net, output)
     np.testing.assert_allclose(P, expected, atol=1e-7)
     np.testing.assert_allclose(logits.softmax(dim=1), P, atol=1e-6)
 
 
 def test_logits_of_certain_predictions_are_finite(softmax_net):
-    logits, _ = _net.to_probabilities(softmax_net, torch.tensor([[1.0, 0.0, 0.0]]))
+    logits, _ = to_probabilities(softmax_net, torch.tensor([[1.0, 0.0, 0.0]]))
     assert torch.isfinite(logits).all()
 
 
@@ -317,12 +323,12 @@ def test_the_input_of_a_layer_is_averaged_over_positions(layer, shape, expected)
 
 
 def test_nets_that_look_tokens_up_keep_integers(mlp_net):
-    assert _net.takes_integers(make_net(PooledTokens))
-    assert not _net.takes_integers(mlp_net)
+    assert takes_integers(make_net(PooledTokens))
+    assert not takes_integers(mlp_net)
 
 
 def test_a_copied_module_is_independent(mlp_net):
-    module = _net.copy_module(mlp_net)
+    module = copy_module(mlp_net)
     before = frozen(mlp_net)
     with torch.no_grad():
         module.head.weight.add_(1)

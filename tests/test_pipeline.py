@@ -17,10 +17,10 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from skorch import NeuralNetClassifier
+from tests._internals import isolated_rng
 from torch import nn
 
 from skautoal import AutoALSampler, StrategySampler
-from skautoal._rng import isolated_rng
 from skautoal.modules import MLP
 from skautoal.pipeline import Pipeline, make_pipeline
 from skautoal.strategies import BADGE, Margin

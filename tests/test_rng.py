@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from scipy.stats import chisquare
 
-from skautoal import _rng
-from skautoal._rng import (
+from tests._internals import (
     combine_hashes,
     derive_seed,
     draw_seed,
     hash_rows,
+    internal,
     isolated_rng,
     random_order,
 )
@@ -133,7 +133,7 @@ def test_hashes_do_not_depend_on_memory_layout_or_blocks(monkeypatch):
     X = distinct_rows(40)
     expected = hash_rows(X)
     np.testing.assert_array_equal(hash_rows(np.asfortranarray(X)), expected)
-    monkeypatch.setattr(_rng, "_HASH_CHUNK", 10)
+    monkeypatch.setattr(*internal("rng.hash_chunk"), 10)
     np.testing.assert_array_equal(hash_rows(X), expected)
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests._internals import main
 
 import skautoal
-from skautoal._cli import main
 from skautoal.simulation import load_npz_task
 from tests._fuzz import harmless
 

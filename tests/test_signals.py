@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from tests._internals import evaluation_mode, inspect_net, isolated_rng
 from torch import nn
 from torch.utils.data import Dataset, Subset, TensorDataset
 
-from skautoal import _net
-from skautoal._rng import isolated_rng
 from skautoal.exceptions import MissingSignalError
 from skautoal.modules import MLP
 from skautoal.signals import NetSignals, Signals, compute_signals
@@ -108,7 +107,7 @@ def test_the_head_on_the_embeddings_gives_the_logits(name, blobs, images, reques
 def test_gradient_factors_are_the_gradient_of_the_head(name, blobs, images, request):
     net, X = request.getfixturevalue(name), (images if name == "cnn_net" else blobs)[0][:8]
     A, H = compute_signals(net, X).gradient_factors
-    with _net.evaluation_mode(net) as module:
+    with evaluation_mode(net) as module:
         for row in range(len(X)):
             logits = module(torch.as_tensor(X[row : row + 1]))
             loss = nn.functional.cross_entropy(logits, logits.argmax(1))
@@ -401,7 +400,7 @@ def test_integers_become_floats_and_doubles_stay():
 def test_a_float64_net_keeps_its_precision(blobs):
     net = make_net(MLP, module__n_features=5, module__n_classes=3)
     net.module_.double()
-    layout = _net.inspect_net(net, blobs[0][:1].astype(np.float64))
+    layout = inspect_net(net, blobs[0][:1].astype(np.float64))
     signals = NetSignals(net, blobs[0].astype(np.float64), layout)
     signals.compute(STORED)
     assert {signals.get(name).dtype for name in STORED} == {torch.float64}

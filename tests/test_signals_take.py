@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from tests._internals import HeadFitNet
 from torch.utils.data import TensorDataset
 
-from skautoal.search._fit_net import HeadFitNet
 from skautoal.signals import compute_signals
 from tests._helpers import TwoInputs, counted_calls, make_net, make_signals
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skautoal.simulation import Regime, Results, SimulationResult, compare
-from skautoal.simulation._result import Round
+from skautoal.simulation import Regime, Results, Round, SimulationResult, compare
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
-from skautoal._labels import check_labels
+from tests._internals import check_labels
 
 
 @pytest.mark.parametrize("labels", [np.arange(30), np.arange(30).astype(str)])

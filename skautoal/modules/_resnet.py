@@ -36,7 +36,7 @@ class ResNet18(nn.Module):
     --------
     >>> import torch
     >>> from skautoal.modules import ResNet18
-    >>> ResNet18(3, n_classes=10, width=4)(torch.zeros(2, 3, 32, 32)).shape
+    >>> ResNet18(3, n_classes=10, width=8)(torch.zeros(2, 3, 32, 32)).shape
     torch.Size([2, 10])
 
     """
@@ -88,16 +88,19 @@ class RandomCropFlip(nn.Module):
     def forward(self, X: Tensor) -> Tensor:
         if not self.training:
             return X
-        n, _, height, width = X.shape
+        n, channels, height, width = X.shape
         shift = torch.randint(0, 2 * self.padding + 1, (2, n, 1), device=X.device)
         rows = shift[0] + torch.arange(height, device=X.device)
         columns = shift[1] + torch.arange(width, device=X.device)
         mirrored = torch.rand(n, 1, device=X.device) < 0.5
         columns = torch.where(mirrored, columns.flip(1), columns)
         padded = F.pad(X, [self.padding] * 4)
-        image = torch.arange(n, device=X.device)[:, None, None]
-        # Indexing puts the channels last: (n, height, width, channels).
-        return padded[image, :, rows[:, :, None], columns[:, None]].permute(0, 3, 1, 2)
+        # Gathering pixels by their place in the flattened image gives contiguous images.
+        # Indexing rows and columns would put the channels last: training small convolutions on
+        # that layout crashes in oneDNN, and contiguous() changes nothing where channels are 1.
+        pixels = (rows[:, :, None] * padded.shape[3] + columns[:, None]).flatten(1)
+        pixels = pixels[:, None].expand(n, channels, height * width)
+        return padded.flatten(2).gather(2, pixels).view(X.shape)
 
 
 class _Block(nn.Module):

@@ -8,12 +8,10 @@ import warnings
 
 import numpy as np
 import pytest
+from tests._internals import JOURNAL_ROOT, MAX_LINE, audit_rows, read_campaign
 
 from skautoal import LabelingCampaign, StrategySampler
 from skautoal.campaign import StablePredictions
-from skautoal.campaign._audit import audit_rows
-from skautoal.campaign._files import read_campaign
-from skautoal.campaign._journal import _ROOT, MAX_LINE
 from skautoal.exceptions import CampaignFileError, SkautoalWarning
 from tests._fuzz import harmless, mutate_bytes, mutate_json
 from tests.campaign._tools import CheapSampler, make_pool, tiny_net
@@ -41,7 +39,7 @@ def files(tmp_path_factory):
 
 def sign(texts):
     """Journal and head of records that anybody could have made up."""
-    digest, lines = _ROOT, []
+    digest, lines = JOURNAL_ROOT, []
     for text in texts:
         text = text.replace(b"\n", b"")
         digest = hashlib.sha256(digest.encode() + text).hexdigest()

@@ -13,10 +13,8 @@ import numpy as np
 import pytest
 
 from skautoal import LabelingCampaign
-from skautoal.campaign import _journal
-from skautoal.campaign._files import read_campaign
-from skautoal.campaign._state import MAX_STEP
 from skautoal.exceptions import CampaignFileError, SkautoalWarning
+from tests._internals import MAX_STEP, internal, read_campaign
 from tests.campaign._tools import CheapSampler, make_pool, play
 
 X, Y = make_pool()
@@ -182,9 +180,12 @@ class Fault:
 
     def __init__(self, monkeypatch, error):
         self.error, self.left, self.calls = error, None, 0
-        monkeypatch.setattr(_journal, "_write_all", self._wrap(_journal._write_all, partly=True))
-        monkeypatch.setattr(_journal.os, "fsync", self._wrap(os.fsync))
-        monkeypatch.setattr(_journal.os, "replace", self._wrap(os.replace))
+        monkeypatch.setattr(
+            *internal("journal.write_all"),
+            self._wrap(getattr(*internal("journal.write_all")), partly=True),
+        )
+        monkeypatch.setattr(os, "fsync", self._wrap(os.fsync))
+        monkeypatch.setattr(os, "replace", self._wrap(os.replace))
 
     def _wrap(self, function, partly=False):
         def call(*arguments):
@@ -232,16 +233,16 @@ def test_a_write_that_fails_anywhere_changes_nothing(folder, monkeypatch, error)
 
 def test_an_interrupt_after_the_step_was_final(folder, monkeypatch):
     with load(folder) as campaign:
-        original = _journal._write_head
+        original = getattr(*internal("journal.write_head"))
 
         def interrupted(*arguments):
             original(*arguments)
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(_journal, "_write_head", interrupted)
+        monkeypatch.setattr(*internal("journal.write_head"), interrupted)
         with pytest.raises(KeyboardInterrupt):
             campaign.tell([39], [1])
-        monkeypatch.setattr(_journal, "_write_head", original)
+        monkeypatch.setattr(*internal("journal.write_head"), original)
         with pytest.raises(CampaignFileError, match="Nothing is lost; load the campaign again"):
             campaign.tell([38], [1])
     with load(folder) as campaign:
@@ -254,8 +255,8 @@ def test_a_disk_that_fails_for_good(folder, monkeypatch):
         def broken(*arguments):
             raise OSError(errno.EIO, "Input/output error")
 
-        monkeypatch.setattr(_journal.os, "fsync", broken)
-        monkeypatch.setattr(_journal, "_read_head", broken)
+        monkeypatch.setattr(os, "fsync", broken)
+        monkeypatch.setattr(*internal("journal.read_head"), broken)
         with pytest.raises(OSError, match="the step was not saved"):
             campaign.tell([39], [1])
         monkeypatch.undo()
@@ -305,7 +306,7 @@ def test_too_large_a_step_is_refused(folder, monkeypatch):
             campaign.skip(np.arange(MAX_STEP + 1))
         with pytest.raises(ValueError, match=f"asks for {MAX_STEP} at most"):
             campaign.ask(MAX_STEP + 1)
-        monkeypatch.setattr(_journal, "MAX_LINE", 500)
+        monkeypatch.setattr(*internal("journal.max_line"), 500)
         with pytest.raises(ValueError, match="Ask or tell in smaller parts"):
             campaign.tell([39], [1], annotator="a" * 500)
         assert 39 not in campaign._state.labels

@@ -21,9 +21,8 @@ from hypothesis.stateful import (
 )
 
 from skautoal import LabelingCampaign
-from skautoal.campaign import _journal
-from skautoal.campaign._state import CampaignState
 from skautoal.exceptions import SkautoalWarning
+from tests._internals import CampaignState, internal
 from tests.campaign._tools import N_POOL, RememberingSampler, make_pool
 
 X, _ = make_pool()
@@ -43,7 +42,7 @@ class CampaignMachine(RuleBasedStateMachine):
         self.root = Path(tempfile.mkdtemp())
         self.folder = self.root / "c"
         self.labels, self.pending, self.refused, self.asked = {}, set(), set(), []
-        self.patch = mock.patch.object(_journal.os, "fsync")  # the disk of a test may forget
+        self.patch = mock.patch.object(os, "fsync")  # the disk of a test may forget
         self.patch.start()
 
     @initialize(seed=st.integers(0, 3))
@@ -130,9 +129,9 @@ class CampaignMachine(RuleBasedStateMachine):
         def die(*arguments):
             raise Crash
 
-        where = "_write_head" if final else "_write_all"
-        with mock.patch.object(_journal, where, die if final else half):
-            with mock.patch.object(_journal.Journal, "_undo"):  # the dead undo nothing
+        where = internal("journal.write_head" if final else "journal.write_all")
+        with mock.patch.object(*where, die if final else half):
+            with mock.patch.object(*internal("journal.undo")):  # the dead undo nothing
                 try:
                     self.campaign.tell([row], [label])
                 except Crash:

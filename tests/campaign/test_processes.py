@@ -9,9 +9,9 @@ from contextlib import contextmanager, suppress
 
 import numpy as np
 import pytest
+from tests._internals import read_campaign
 
 from skautoal import LabelingCampaign
-from skautoal.campaign._files import read_campaign
 from skautoal.exceptions import CampaignLockedError
 from tests.campaign._tools import CheapSampler, make_pool
 

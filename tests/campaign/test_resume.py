@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from tests._internals import CampaignRound, Learner
 
 from skautoal import (
     ALBLSampler,
@@ -19,7 +20,6 @@ from skautoal import (
     TCMSampler,
 )
 from skautoal.campaign import StablePredictions
-from skautoal.campaign._learner import Learner, Round
 from skautoal.exceptions import CampaignFileError, SkautoalWarning
 from tests.campaign._tools import (
     CheapSampler,
@@ -146,7 +146,7 @@ class TestLearner:
 
     @staticmethod
     def rounds(labels):
-        return lambda: (Round(known, np.arange(40), []) for known in labels)
+        return lambda: (CampaignRound(known, np.arange(40), []) for known in labels)
 
     @pytest.mark.parametrize(
         ("memory", "expected"),

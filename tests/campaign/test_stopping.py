@@ -8,12 +8,10 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 from sklearn.metrics import cohen_kappa_score
+from tests._internals import accuracy_folds, clopper_pearson, derive_seed, kappa
 
 from skautoal import ALBLSampler, AutoALSampler, LabelingCampaign, StrategySampler
-from skautoal._rng import derive_seed
 from skautoal.campaign import Budget, StablePredictions, TargetAccuracy
-from skautoal.campaign._accuracy import _folds, clopper_pearson
-from skautoal.campaign._state import kappa
 from tests.campaign._tools import CheapSampler, make_pool, tiny_net
 
 
@@ -99,7 +97,7 @@ def test_exact_interval(n_right, n):
 
 def test_folds_deal_each_class_out():
     y = np.repeat([0, 1, 2], [10, 5, 2])
-    folds = _folds(y, 5, np.random.RandomState(0))
+    folds = accuracy_folds(y, 5, np.random.RandomState(0))
     assert np.bincount(folds).tolist() == [4, 4, 3, 3, 3]
     for label, most in ((0, 2), (1, 1), (2, 1)):
         assert np.bincount(folds[y == label]).max() <= most

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
+from tests._internals import isolated_rng
 
 from skautoal import AutoALSampler, StrategySampler
-from skautoal._rng import isolated_rng
 from skautoal.exceptions import MissingSignalError
 from skautoal.interop.baal import from_baal
 from skautoal.signals import Signals, compute_signals

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
+from tests._internals import isolated_rng
 
 from skautoal import AutoALSampler, StrategySampler
-from skautoal._rng import isolated_rng
 from skautoal.exceptions import MissingSignalError, StrategyOutputError
 from skautoal.interop.modal import from_modal
 from skautoal.signals import Signals, compute_signals

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 from skorch import NeuralNetClassifier
+from tests._internals import isolated_rng
 from torch import nn
 
 from skautoal import AutoALSampler, StrategySampler
-from skautoal._rng import isolated_rng
 from skautoal.interop.modal import as_query_strategy, from_modal
 from skautoal.modules import MLP
 from skautoal.signals import compute_signals

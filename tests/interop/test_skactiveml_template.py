@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 import torch
 from skorch import NeuralNetClassifier
+from tests._internals import isolated_rng
 
 from skautoal import StrategySampler, samplers
-from skautoal._rng import isolated_rng
 from skautoal.modules import MLP
 from skautoal.strategies import STRATEGIES
 from tests._helpers import quick_strategy

@@ -12,9 +12,9 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from skorch import NeuralNetClassifier
+from tests._internals import isolated_rng
 
 from skautoal import AutoALSampler, StrategySampler
-from skautoal._rng import isolated_rng
 from skautoal.modules import MLP
 from skautoal.signals import compute_signals
 from skautoal.strategies import STRATEGIES

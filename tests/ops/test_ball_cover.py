@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from skautoal.ops import _ball_cover, _distances
-from skautoal.ops._ball_cover import greedy_ball_cover, pure_radius
+from tests._internals import greedy_ball_cover, internal, pure_radius
 
 # Whole numbers and radii between their distances: who is inside is never a rounding.
 grid_points = st.tuples(st.integers(1, 16), st.integers(1, 3)).flatmap(
@@ -41,9 +40,9 @@ def test_the_cover_is_the_greedy_one(X, radius, data):
 
 @pytest.mark.parametrize("stored_below", [0, 5_000])
 def test_blocks_and_a_stored_graph_change_nothing(stored_below, monkeypatch):
-    monkeypatch.setattr(_ball_cover, "_STORED_BELOW", stored_below)
+    monkeypatch.setattr(*internal("ball_cover.stored_below"), stored_below)
     X = np.random.RandomState(0).randint(-9, 9, (60, 2)).astype(float)
-    monkeypatch.setattr(_distances, "_BLOCK_ELEMENTS", 100)
+    monkeypatch.setattr(*internal("distances.block_elements"), 100)
     nothing = torch.zeros(60, dtype=torch.bool)
     picks = greedy_ball_cover(torch.as_tensor(X), nothing, 5.5**0.5, 20)
     assert picks.tolist() == cover_by_hand(X, set(), 5.5**0.5, 20)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from skautoal._rng import isolated_rng
-from skautoal.ops import _distances
-from skautoal.ops._distances import (
+from tests._internals import (
     gaussian_kernel,
+    internal,
+    isolated_rng,
     nearest_distances,
     nearest_kernel,
     normalize_rows,
@@ -49,7 +49,7 @@ def test_blocks_are_small():
 def test_nearest_distances_do_not_depend_on_blocks(points, monkeypatch):
     expected = brute_force(*points).min(1).values
     torch.testing.assert_close(nearest_distances(*points), expected)
-    monkeypatch.setattr(_distances, "_BLOCK_ELEMENTS", 20)
+    monkeypatch.setattr(*internal("distances.block_elements"), 20)
     torch.testing.assert_close(nearest_distances(*points), expected)
 
 

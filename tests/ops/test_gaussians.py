@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
-
-from skautoal.ops._gaussians import GaussianMixture
+from tests._internals import GaussianMixture
 
 
 def by_hand(H, codes, at, scale):

@@ -11,10 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from skautoal._rng import isolated_rng
-from skautoal.ops import _greedy
-from skautoal.ops._distances import GaussianKernel
-from skautoal.ops._greedy import farthest_first, greedy_coverage
+from tests._internals import GaussianKernel, farthest_first, greedy_coverage, internal, isolated_rng
 
 # Whole numbers: float64 arithmetic is exact, so ties are ties.
 grid_points = st.tuples(st.integers(1, 14), st.integers(1, 3)).flatmap(
@@ -89,13 +86,13 @@ def test_lazy_coverage_equals_naive_greedy(n, m, seed, data):
 
 def test_lazy_coverage_evaluates_few_gains(monkeypatch):
     evaluated = []
-    original = _greedy._coverage_gains
+    original = getattr(*internal("greedy.coverage_gains"))
 
     def counted(kernel, rows, weights, covered):
         evaluated.append(len(rows))
         return original(kernel, rows, weights, covered)
 
-    monkeypatch.setattr(_greedy, "_coverage_gains", counted)
+    monkeypatch.setattr(*internal("greedy.coverage_gains"), counted)
     with isolated_rng(0):
         X = torch.randn(2000, 2)
     kernel = torch.exp(-torch.cdist(X, X).square() / 0.1)
@@ -106,8 +103,8 @@ def test_lazy_coverage_evaluates_few_gains(monkeypatch):
 @pytest.mark.parametrize("same", [True, False])
 @pytest.mark.parametrize("remembered", [0, 60 * 40])
 def test_rows_of_a_kernel_made_when_needed_change_nothing(same, remembered, monkeypatch):
-    monkeypatch.setattr(_greedy, "_GAIN_BLOCK", 7 * 60)
-    monkeypatch.setattr(_greedy, "_REMEMBERED", remembered)
+    monkeypatch.setattr(*internal("greedy.gain_block"), 7 * 60)
+    monkeypatch.setattr(*internal("greedy.remembered"), remembered)
     with isolated_rng(0):
         A, weights, own = torch.randn(60, 2).double(), torch.rand(60).double(), torch.rand(60)
         covered = torch.rand(60).double() / 2

@@ -7,8 +7,7 @@ import pytest
 import torch
 from sklearn.cluster import KMeans
 
-from skautoal.ops import _kmeans
-from skautoal.ops._kmeans import kmeans, nearest_to_centers
+from tests._internals import internal, kmeans, nearest_to_centers
 
 
 def blobs(sizes=(12, 20, 6), seed=0):
@@ -61,8 +60,8 @@ def test_the_inertia_is_about_that_of_scikit_learn(n, d, k):
 
 
 def test_points_of_a_rare_kind_get_clusters_though_a_part_of_the_points_seeds(monkeypatch):
-    monkeypatch.setattr(_kmeans, "_SEED_ROWS", 4)
-    monkeypatch.setattr(_kmeans, "_SEED_ROWS_PER_CLUSTER", 2)
+    monkeypatch.setattr(*internal("kmeans.seed_rows"), 4)
+    monkeypatch.setattr(*internal("kmeans.seed_rows_per_cluster"), 2)
     X = torch.tensor([[0.0]] * 40 + [[1.0], [2.0]])
     found = kmeans(X, 3, torch.arange(42), np.random.RandomState(0))
     assert sorted(found.centers[:, 0].tolist()) == pytest.approx([0, 1, 2], abs=1e-6)

@@ -8,9 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
-
-from skautoal._rng import isolated_rng
-from skautoal.ops._kmeanspp import FactorDistances, PointDistances, kmeans_plusplus
+from tests._internals import FactorDistances, PointDistances, isolated_rng, kmeans_plusplus
 
 N_DRAWS = 3000
 

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from skautoal.ops import _distances, _neighbors
-from skautoal.ops._neighbors import nearest_neighbors, typicality, typicality_within
+from tests._internals import internal, nearest_neighbors, typicality, typicality_within
 
 # Whole numbers: squared distances are exact, so equal distances are equal.
 point_pairs = st.tuples(st.integers(1, 12), st.integers(1, 12), st.integers(1, 3)).flatmap(
@@ -23,7 +22,7 @@ point_pairs = st.tuples(st.integers(1, 12), st.integers(1, 12), st.integers(1, 3
 @pytest.fixture(params=["one block", "many blocks"])
 def blocks(request, monkeypatch):
     if request.param == "many blocks":
-        monkeypatch.setattr(_distances, "_BLOCK_ELEMENTS", 20)
+        monkeypatch.setattr(*internal("distances.block_elements"), 20)
 
 
 @given(point_pairs, st.data())
@@ -68,8 +67,8 @@ def test_typicality_within_clusters_is_that_of_each(batched_below, elements, pai
     labels = torch.tensor([data.draw(st.integers(0, 3)) for _ in X])
     wanted = torch.tensor(sorted(data.draw(st.sets(st.sampled_from(labels.tolist())))))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_neighbors, "_BATCHED_BELOW", batched_below)
-        patch.setattr(_neighbors, "_BATCH_ELEMENTS", elements)
+        patch.setattr(*internal("neighbors.batched_below"), batched_below)
+        patch.setattr(*internal("neighbors.batch_elements"), elements)
         found = typicality_within(X, labels, wanted.long(), k, max_references=100)
     expected = torch.full((len(X),), -torch.inf, dtype=X.dtype)
     for cluster in wanted.tolist():

@@ -1,9 +1,7 @@
 """Embeddings far from the origin: distances must not drown in rounding."""
 
 import torch
-
-from skautoal.ops._distances import nearest_distances
-from skautoal.ops._greedy import farthest_first
+from tests._internals import farthest_first, nearest_distances
 
 
 def far_points():

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.decomposition import PCA
-
-from skautoal.ops._projection import principal_components
+from tests._internals import principal_components
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from skautoal import StrategySampler
-from skautoal.pools import _base
+from tests._internals import internal
 
 dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
@@ -58,7 +58,7 @@ def dying_once(array, marker):
 @pytest.mark.filterwarnings("ignore:.*large graph.*:UserWarning")
 def test_workers_give_the_answer_of_one_machine(cluster, samplers, tmp_path, monkeypatch):
     # Blocks are cut where one machine's chunks end: all rounds as it does there.
-    monkeypatch.setattr(_base, "_MAX_CHUNK", 32)
+    monkeypatch.setattr(*internal("pools.max_chunk"), 32)
     marker = tmp_path / "killed"
     pools = {
         "margin": (dying_once(X, str(marker)), None),

@@ -13,9 +13,9 @@ from sklearn.preprocessing import StandardScaler
 from torch.utils.data import TensorDataset
 
 from skautoal import ALBLSampler, AutoALSampler, StrategySampler
-from skautoal.pools import _base, _memory
 from skautoal.strategies import Callable, Margin
 from tests._helpers import TwoInputs, frozen, make_net
+from tests._internals import internal
 
 N_POOL, STEP = 300, 32
 X = (np.random.RandomState(3).standard_normal((N_POOL, 5)) * 1.5).astype(np.float32)
@@ -93,7 +93,7 @@ LIMITS = [None, "10 kB"]
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch):
-    monkeypatch.setattr(_base, "_MAX_CHUNK", STEP)
+    monkeypatch.setattr(*internal("pools.max_chunk"), STEP)
 
 
 @pytest.fixture(autouse=True)
@@ -199,7 +199,7 @@ def test_a_full_disk_is_an_error_and_nothing_is_left(fitted, scratch, monkeypatc
     def no_space(*_args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(_memory, "_write", no_space)
+    monkeypatch.setattr(*internal("pools.write_memory"), no_space)
     with pytest.raises(OSError, match="No space left on device"):
         fitted("badge").query(chunks(X, 50), 3, max_memory=1000)
     assert list(scratch.iterdir()) == []

@@ -7,12 +7,17 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from tests._internals import (
+    ChunkCheck,
+    first_in_order,
+    n_rows_of,
+    order_among,
+    random_order,
+    rechunk,
+    top_k,
+)
 
-from skautoal._rng import first_in_order, order_among, random_order
-from skautoal.ops._ranking import top_k
 from skautoal.pools import ArrayPool, Scratch, SubPool, check_memory
-from skautoal.pools._base import n_rows_of, rechunk
-from skautoal.pools._checks import ChunkCheck
 from skautoal.signals import Signals
 from skautoal.strategies import STRATEGIES
 from tests._helpers import make_signals, quick_strategy, take_signals

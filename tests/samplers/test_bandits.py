@@ -12,13 +12,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 from skorch import NeuralNetClassifier
+from tests._internals import arm_probabilities, class_values, deal, exp4p_update
 from torch import nn, optim
 
 from skautoal import ALBLSampler, TAILORSampler
 from skautoal.modules import MLP
-from skautoal.samplers._albl import arm_probabilities, exp4p_update
-from skautoal.samplers._bandit import deal
-from skautoal.samplers._tailor import class_values
 from skautoal.strategies import Callable
 
 

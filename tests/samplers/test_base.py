@@ -14,10 +14,10 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skorch import NeuralNetClassifier
+from tests._internals import isolated_rng
 from torch import nn
 
 from skautoal import AutoALSampler, StrategySampler
-from skautoal._rng import isolated_rng
 from skautoal.modules import MLP
 from skautoal.strategies import BADGE, Margin
 from tests._helpers import frozen, n_hooks, train

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from tests._internals import isolated_rng
 
 from skautoal import (
     ALBLSampler,
@@ -17,7 +18,6 @@ from skautoal import (
     TAILORSampler,
     TCMSampler,
 )
-from skautoal._rng import isolated_rng
 
 PAIR = ("margin", "kmeans")
 CHOOSERS = [

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from scipy.stats import rankdata
+from tests._internals import select_by_cost
 
 from skautoal import AutoALSampler, StrategySampler, TAILORSampler
 from skautoal.exceptions import PoolSizeWarning
 from skautoal.strategies import Callable
-from skautoal.strategies._cost_aware import select_by_cost
 
 FIRST = Callable(lambda signals: signals.X[:, 0] - 100, needs=("network",))  # all negative
 

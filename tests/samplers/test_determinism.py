@@ -16,11 +16,10 @@ from sklearn.datasets import make_blobs
 from torch.utils.data import TensorDataset
 
 from skautoal import ALBLSampler, AutoALSampler, StrategySampler, TAILORSampler
-from skautoal._rng import isolated_rng
 from skautoal.modules import MLP
-from skautoal.pools import _base
 from skautoal.strategies import STRATEGIES
 from tests._helpers import make_net, quick_strategy
+from tests._internals import internal, isolated_rng
 
 N_LABELED, N_SMALL = 30, 120
 MODES = ["auto", "search", "vote", "paper"]
@@ -107,7 +106,7 @@ def test_another_process_with_other_threads_jobs_and_hashes(expected):
 @pytest.mark.parametrize("rows", [7, 50])
 def test_other_chunks(rows, fitted, expected, monkeypatch):
     """What is in memory, read in pieces of another size."""
-    monkeypatch.setattr(_base, "_MAX_CHUNK", rows)
+    monkeypatch.setattr(*internal("pools.max_chunk"), rows)
     small = {"small": POOLS["small"]}
     assert differing(answers(fitted, small, lambda X: X.astype(np.float64)), expected) == []
 

@@ -11,11 +11,10 @@ import torch
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import EarlyStopping
+from tests._internals import evaluation_mode, isolated_rng
 from torch import nn
 
 from skautoal import AutoALSampler, StrategySampler
-from skautoal._net import evaluation_mode
-from skautoal._rng import isolated_rng
 from skautoal.exceptions import PoolSizeWarning
 from skautoal.modules import MLP
 from tests._helpers import TwoInputs, make_net, n_hooks, quick_strategy

@@ -27,10 +27,9 @@ from sklearn.datasets import make_blobs
 from torch.utils.data import TensorDataset
 
 from skautoal import ALBLSampler, AutoALSampler, StrategySampler, TAILORSampler, TCMSampler
-from skautoal._rng import isolated_rng
 from skautoal.exceptions import PoolSizeWarning, StrategyError
-from skautoal.samplers import _base
 from tests._helpers import frozen, n_hooks, train
+from tests._internals import internal, isolated_rng
 from tests.samplers._trap import Broken, Trap, moody, trapped_net
 
 N, N_FIRST = 48, 12
@@ -336,20 +335,22 @@ TestSamplerMachine.settings = settings(
 
 
 def cleans_nothing_up(monkeypatch):
-    monkeypatch.setattr(_base, "all_or_nothing", lambda sampler: nullcontext())
+    monkeypatch.setattr(*internal("sampler.all_or_nothing"), lambda sampler: nullcontext())
 
 
 def loses_a_label(monkeypatch):
-    monkeypatch.setattr(_base, "concat_labels", lambda old, new: np.r_[old[:1], old[:-1], new])
+    monkeypatch.setattr(
+        *internal("sampler.concat_labels"), lambda old, new: np.r_[old[:1], old[:-1], new]
+    )
 
 
 def answers_by_chance(monkeypatch):
     seeds = itertools.count()
-    monkeypatch.setattr(_base.BaseSampler, "_round_seed", lambda self, stage: next(seeds))
+    monkeypatch.setattr(*internal("sampler.round_seed"), lambda self, stage: next(seeds))
 
 
 def draws_from_the_global_generator(monkeypatch):
-    monkeypatch.setattr(_base, "draw_seed", lambda state: np.random.randint(9))
+    monkeypatch.setattr(*internal("sampler.draw_seed"), lambda state: np.random.randint(9))
 
 
 def some_steps(machine):

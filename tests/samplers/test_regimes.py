@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
+from tests._internals import highest_of_each_class, removal_errors
 
 from skautoal import SelectALSampler, StrategySampler, TCMSampler
-from skautoal.samplers._selectal import highest_of_each_class, removal_errors
 from skautoal.signals import Signals
 from skautoal.strategies import Margin, RandomSampling, TypiClust
 

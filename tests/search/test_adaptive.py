@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import rankdata
-from skautoal.search._search import LabelArrays, run_search
 from torch import nn
 from torch.utils.data import TensorDataset
 
@@ -20,14 +19,19 @@ from skautoal import AutoALSampler
 from skautoal.exceptions import FewLabelsWarning
 from skautoal.modules import MLP
 from skautoal.search import BUILDERS, vote_weights
-from skautoal.search._fit_net import SimulatedPool
-from skautoal.search._objectives import label_values
-from skautoal.search._progress import SearchProgress
-from skautoal.search._search_net import GlobalSearchNet
-from skautoal.search._soft_topk import standardize
 from skautoal.signals import Signals
 from skautoal.strategies import BatchStrategy, Callable, Margin
 from tests._helpers import make_net
+from tests._internals import (
+    GlobalSearchNet,
+    LabelArrays,
+    SearchProgress,
+    SimulatedPool,
+    internal,
+    label_values,
+    run_search,
+    standardize,
+)
 
 MODES = ("auto", "search", "paper", "vote")
 OBJECTIVES = ("loss", "bilevel", "coverage", "mixed")
@@ -128,8 +132,8 @@ def test_the_module_reads_the_candidates_of_a_large_pool(task, monkeypatch):
         seen.append(arrays)
         return run_search(net, labels, arrays, **options)
 
-    monkeypatch.setattr("skautoal.search._objectives._MAX_CANDIDATES", 20)
-    monkeypatch.setattr("skautoal.search._adaptive.run_search", watched)
+    monkeypatch.setattr(*internal("objectives.max_candidates"), 20)
+    monkeypatch.setattr(*internal("adaptive.run_search"), watched)
     sampler(mode="search", objective="coverage", search_net="module").fit(X, y).query(pool)
     (arrays,) = seen
     assert 5 < len(arrays.coverage.candidates) < len(pool)
@@ -324,7 +328,7 @@ def test_the_rows_that_agreement_is_measured_on_are_drawn_by_the_seed(task, monk
         orders.append(order.tolist())
         return vote_weights(utilities, order)
 
-    monkeypatch.setattr("skautoal.search._adaptive.vote_weights", watched)
+    monkeypatch.setattr(*internal("adaptive.vote_weights"), watched)
     fitted = sampler(mode="vote").fit(X, y)
     for _ in range(2):
         fitted.query(pool)

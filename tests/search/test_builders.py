@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare, rankdata
 
 from skautoal.pools import StreamPool
-from skautoal.pools._checks import ChunkCheck
 from skautoal.search import BUILDERS, build_batch
 from skautoal.signals import Signals
 from tests._helpers import make_signals, take_signals
+from tests._internals import ChunkCheck, internal
 
 
 def build(builder, scores, signals, b, seed=0):
@@ -196,13 +196,12 @@ def test_joint_herding_trusts_scores_more_as_labels_come_in():
 
 
 def test_joint_herding_of_a_large_pool_looks_at_a_part_of_it(monkeypatch):
-    from skautoal.search import _joint_herding
 
     signals, scores = make_signals(300), np.random.RandomState(0).permutation(300)
     exact = build("joint_herding", scores, signals, 10)
-    monkeypatch.setattr(_joint_herding, "_EXACT_BELOW", 100)
-    monkeypatch.setattr(_joint_herding, "_MAX_TARGETS", 150)
-    monkeypatch.setattr(_joint_herding, "_MAX_CANDIDATES", 100)
+    monkeypatch.setattr(*internal("joint_herding.exact_below"), 100)
+    monkeypatch.setattr(*internal("joint_herding.max_targets"), 150)
+    monkeypatch.setattr(*internal("joint_herding.max_candidates"), 100)
     picks = build("joint_herding", scores, signals, 10)
     assert len(set(picks)) == 10
     assert picks != exact

@@ -8,9 +8,9 @@ import time
 import numpy as np
 import pytest
 import torch
+from tests._internals import PROCESS_LOCK, isolated_rng
 
 from skautoal import AutoALSampler
-from skautoal._rng import PROCESS_LOCK, isolated_rng
 from skautoal.exceptions import StrategyDroppedWarning, StrategyError, StrategyOutputError
 from skautoal.search import candidate_utilities
 from skautoal.strategies import BADGE, BatchStrategy, Callable, Margin, Strategy

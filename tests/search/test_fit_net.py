@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from skautoal.search._utilities import candidate_utilities
 from sklearn.linear_model import LogisticRegression
+from tests._internals import HeadFitNet, ModuleFitNet, batched_heads, candidate_utilities
 
 from skautoal.search import stratified_splits
-from skautoal.search._fit_net import HeadFitNet, ModuleFitNet, batched_heads
 from skautoal.signals import compute_signals
 from skautoal.strategies import STRATEGIES
 from tests._helpers import frozen, n_hooks

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-
-from skautoal.search._fit_net import SimulatedPool
-from skautoal.search._objectives import (
+from tests._internals import (
     Coverage,
+    SimulatedPool,
     clip_losses,
     label_gain,
     label_values,
     pool_coverage,
 )
+
 from skautoal.signals import Signals
 from tests._helpers import make_signals, take_signals
 

@@ -24,6 +24,7 @@ from skautoal import AutoALSampler
 from skautoal.modules import MLP
 from skautoal.strategies import PAPER_CANDIDATES, STRATEGIES, Callable
 from tests._helpers import counted_calls, make_net, quick_strategy, train
+from tests._internals import internal
 
 PACKAGE = os.path.dirname(skautoal.__file__)
 N_POOL, N_LABELED, GROWTH = 500, 100, 4
@@ -189,14 +190,13 @@ def test_a_loop_over_samples_would_be_found(net, loop):
 
 
 def test_a_loop_over_the_held_out_labels_would_be_found(net, monkeypatch):
-    from skautoal.search import _adaptive
 
-    honest = _adaptive.label_values
+    honest = getattr(*internal("adaptive.label_values"))
 
     def one_by_one(pool, *args):
         return torch.stack([value.clone() for value in honest(pool, *args)])
 
-    monkeypatch.setattr(_adaptive, "label_values", one_by_one)
+    monkeypatch.setattr(*internal("adaptive.label_values"), one_by_one)
 
     def run(scale):
         X, y, _ = make_task(scale)

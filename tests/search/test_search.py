@@ -7,22 +7,26 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from skautoal.search._search import (
+from tests._internals import (
     HISTORY_COLUMNS,
+    Coverage,
+    GlobalSearchNet,
+    HeadFitNet,
     LabelArrays,
+    ModuleFitNet,
+    ModuleSearchNet,
     PoolArrays,
-    _ranking_loss,
+    UtilitySearchNet,
+    copy_module,
+    inspect_net,
+    isolated_rng,
+    ranking_loss,
     run_search,
+    standardize,
 )
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from skautoal._net import copy_module, inspect_net
-from skautoal._rng import isolated_rng
 from skautoal.search import stratified_splits
-from skautoal.search._fit_net import HeadFitNet, ModuleFitNet
-from skautoal.search._objectives import Coverage
-from skautoal.search._search_net import GlobalSearchNet, ModuleSearchNet, UtilitySearchNet
-from skautoal.search._soft_topk import standardize
 from skautoal.signals import compute_signals
 
 K = 3
@@ -159,7 +163,7 @@ def test_the_ranking_loss_comes_to_every_pair_of_real_samples():
                     sign = np.sign(float(labels.losses[s, i] - labels.losses[s, j]))
                     margin = 1 - sign * float(predicted[s, i] - predicted[s, j])
                     hinges.append(max(0, margin) * abs(sign))
-        found = float(_ranking_loss(predicted, labels, step))
+        found = float(ranking_loss(predicted, labels, step))
         assert found == pytest.approx(np.mean(hinges), rel=1e-5)
 
 

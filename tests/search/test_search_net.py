@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import pytest
 import torch
+from tests._internals import (
+    GlobalSearchNet,
+    ModuleSearchNet,
+    UtilitySearchNet,
+    copy_module,
+    inspect_net,
+    isolated_rng,
+)
 
-from skautoal._net import copy_module, inspect_net
-from skautoal._rng import isolated_rng
-from skautoal.search._search_net import GlobalSearchNet, ModuleSearchNet, UtilitySearchNet
 from tests._helpers import n_hooks
 
 NETS = [

@@ -8,9 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kendalltau, rankdata
-from skautoal.search._utilities import candidate_utilities, vote_weights
+from tests._internals import candidate_utilities, isolated_rng, vote_weights
 
-from skautoal._rng import isolated_rng
 from skautoal.exceptions import MissingSignalError
 from skautoal.signals import Signals, compute_signals
 from skautoal.strategies import STRATEGIES, BatchStrategy, Callable, ScoreStrategy

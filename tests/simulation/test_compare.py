@@ -17,6 +17,7 @@ from joblib import parallel_config
 from skautoal import StrategySampler
 from skautoal.exceptions import SimulationError, SkautoalWarning
 from skautoal.simulation import Regime, compare, load_results
+from tests._internals import internal
 from tests.simulation._tiny import TINY, tiny_task
 
 METHODS = ["random", "margin"]
@@ -34,16 +35,14 @@ def table(results):
 @pytest.fixture
 def simulated(monkeypatch):
     """Names of the runs that are really computed."""
-    from skautoal.simulation import _compare
-
     names = []
-    original = _compare.simulate
+    original = getattr(*internal("compare.simulate"))
 
     def spy(method, *args, **kwargs):
         names.append((method, kwargs["random_state"]))
         return original(method, *args, **kwargs)
 
-    monkeypatch.setattr(_compare, "simulate", spy)
+    monkeypatch.setattr(*internal("compare.simulate"), spy)
     return names
 
 
@@ -110,14 +109,14 @@ def test_another_configuration_is_another_run(tmp_path, simulated, change):
 
 _KILLED = """
 import sys, time
-from skautoal.simulation import _store
+from tests._internals import internal
 from tests.simulation.test_compare import run
 
-original = _store.write_whole
+original = getattr(*internal("store.write_whole"))
 def slow(path, text):
     original(path, text)
     time.sleep(0.2)  # the parent kills between two runs, or in the middle of one
-_store.write_whole = slow
+setattr(*internal("store.write_whole"), slow)
 print("ready", flush=True)
 run(sys.argv[1], seeds=6)
 """

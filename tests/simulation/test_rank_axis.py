@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from skautoal.simulation import Results, SimulationResult, plot_critical_difference
-from skautoal.simulation._result import Round
+from skautoal.simulation import Results, Round, SimulationResult, plot_critical_difference
 
 
 def run(method, seed):

@@ -8,6 +8,7 @@ import builtins
 import matplotlib as mpl
 import numpy as np
 import pytest
+from tests._internals import cliques
 
 from skautoal.simulation import (
     Results,
@@ -17,7 +18,6 @@ from skautoal.simulation import (
     plot_strategy_weights,
     write_report,
 )
-from skautoal.simulation._plots import cliques
 from tests._html import HOSTILE, Page
 from tests.simulation._tiny import made_results, made_run
 

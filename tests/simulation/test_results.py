@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests._internals import overview, write_tables
 
 from skautoal.simulation import (
     Results,
@@ -18,7 +19,6 @@ from skautoal.simulation import (
     rank_summary,
     summary_table,
 )
-from skautoal.simulation._export import overview, write_tables
 from tests.simulation._tiny import made_results, made_run
 
 

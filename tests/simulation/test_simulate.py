@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss
+from tests._internals import score
 
 from skautoal import AutoALSampler, StrategySampler
 from skautoal.simulation import list_methods, simulate
-from skautoal.simulation._simulate import score
 from skautoal.strategies import Margin
 from tests.simulation._tiny import tiny_net, tiny_task
 

@@ -7,10 +7,10 @@ import warnings
 
 import numpy as np
 import pytest
+from tests._internals import RunStore
 
 from skautoal.exceptions import SkautoalWarning
 from skautoal.simulation import Results, summary_table
-from skautoal.simulation._store import RunStore
 from tests._fuzz import harmless, mutate_bytes, mutate_json
 from tests.simulation._tiny import made_run
 

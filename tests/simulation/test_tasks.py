@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests._internals import draw_initial, initialize_net, inspect_net
 
-from skautoal._net import inspect_net
-from skautoal._training import initialize_net
 from skautoal.simulation import (
     Regime,
     Task,
@@ -20,7 +19,6 @@ from skautoal.simulation import (
     skewed_start,
     standard_net,
 )
-from skautoal.simulation._tasks import draw_initial
 from tests.simulation._tiny import tiny_task
 
 

@@ -9,11 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils.data import TensorDataset
 
-from skautoal._rng import isolated_rng
 from skautoal.signals import Signals, compute_signals
 from skautoal.strategies import AdversarialBIM, AdversarialDeepFool
-from skautoal.strategies import _adversarial as base_module
 from tests._helpers import PooledTokens, TwoInputs, counted_calls, linear_net, make_net, n_hooks
+from tests._internals import internal, isolated_rng
 
 BOTH = [AdversarialBIM(), AdversarialDeepFool()]
 
@@ -190,7 +189,7 @@ def test_samples_go_through_the_net_in_batches(strategy):
 def test_the_size_of_a_chunk_does_not_matter(strategy, mlp_net, blobs, monkeypatch):
     signals = compute_signals(mlp_net, blobs[0])
     expected = strategy.scores(signals, random_state=0)
-    monkeypatch.setattr(base_module, "_CHUNK_ELEMENTS", 7 * 5)
+    monkeypatch.setattr(*internal("adversarial.chunk_elements"), 7 * 5)
     with counted_calls(mlp_net.module_) as sizes:
         found = strategy.scores(signals, random_state=0)
     assert max(sizes) == 7

@@ -6,13 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from skautoal._rng import isolated_rng
 from skautoal.exceptions import MissingSignalError
-from skautoal.ops import _kmeans as kmeans_module
-from skautoal.ops._projection import principal_components
 from skautoal.signals import Signals
 from skautoal.strategies import BADGE, KCenterGreedy, KMeans
 from tests._helpers import make_signals
+from tests._internals import internal, isolated_rng, principal_components
 
 
 def three_clusters(sizes=(12, 20, 6)):
@@ -73,7 +71,7 @@ def test_k_center_refuses_a_wrong_number_of_components():
 
 @pytest.mark.parametrize("seed_rows", [2_000, 10])  # of all points, or of a random part
 def test_kmeans_picks_the_middle_of_each_cluster_largest_first(seed_rows, monkeypatch):
-    monkeypatch.setattr(kmeans_module, "_SEED_ROWS", seed_rows)
+    monkeypatch.setattr(*internal("kmeans.seed_rows"), seed_rows)
     H, cluster = three_clusters()
     for seed in range(5):
         picks = KMeans().select(Signals(embeddings=H), 3, random_state=seed)

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from skautoal.signals import Signals
 from skautoal.strategies import BALD, EPIG, BatchBALD
-from skautoal.strategies._batch_bald import _JointLabels
 from tests._helpers import make_signals
+from tests._internals import JointLabels, internal
 
 
 def draw_passes(n_passes, n, n_classes, seed, sharpness=1.0):
@@ -65,7 +65,7 @@ def test_batch_bald_is_greedy_on_the_joint_information(n_passes, n, n_classes, s
 def test_gains_are_the_increase_of_the_joint_information(n_passes, n, n_classes, seed):
     passes = draw_passes(n_passes, n, n_classes, seed)
     rows = torch.arange(n)
-    joint = _JointLabels(torch.as_tensor(passes), rows, 10_000, np.random.RandomState(0))
+    joint = JointLabels(torch.as_tensor(passes), rows, 10_000, np.random.RandomState(0))
     for taken in range(min(n, 3)):
         before = joint_information(passes, range(taken)) if taken else 0.0
         expected = [joint_information(passes, [*range(taken), row]) - before for row in range(n)]
@@ -77,12 +77,12 @@ def test_gains_are_the_increase_of_the_joint_information(n_passes, n, n_classes,
 def test_drawn_configurations_estimate_the_gains_over_all(bound, error):
     passes = torch.as_tensor(draw_passes(8, 20, 3, seed=0))
     rows = torch.arange(20)
-    exact = _JointLabels(passes, rows, 10**6, np.random.RandomState(0))
+    exact = JointLabels(passes, rows, 10**6, np.random.RandomState(0))
     for row in range(7):
         exact.take(rows[row])
     estimates = []
     for seed in range(30):
-        drawn = _JointLabels(passes, rows, bound, np.random.RandomState(seed))
+        drawn = JointLabels(passes, rows, bound, np.random.RandomState(seed))
         for row in range(7):
             drawn.take(rows[row])
         assert len(drawn.weights) == bound
@@ -147,7 +147,7 @@ def test_sampled_targets_estimate_the_mean_over_all_without_favour():
 def test_epig_in_small_blocks_is_the_same(monkeypatch):
     signals = make_signals(40, n_classes=3)
     expected = EPIG().scores(signals, 0)
-    monkeypatch.setattr("skautoal.ops._distances._BLOCK_ELEMENTS", 1)
+    monkeypatch.setattr(*internal("distances.block_elements"), 1)
     torch.testing.assert_close(EPIG().scores(signals, 0), expected)
 
 

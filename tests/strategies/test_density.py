@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from tests._internals import GaussianMixture
 
 from skautoal.exceptions import MissingSignalError
-from skautoal.ops._gaussians import GaussianMixture
 from skautoal.signals import Signals
 from skautoal.strategies import DDU, Entropy
 from tests._helpers import make_signals

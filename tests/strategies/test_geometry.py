@@ -14,16 +14,9 @@ from scipy.special import logsumexp, softmax
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from skautoal.ops import _ball_cover, _distances, _herding, _neighbors
 from skautoal.signals import Signals
-from skautoal.strategies import (
-    MaxHerding,
-    ProbCover,
-    TypiClust,
-    UncertaintyHerding,
-    _probcover,
-    _typiclust,
-)
+from skautoal.strategies import MaxHerding, ProbCover, TypiClust, UncertaintyHerding
+from tests._internals import internal
 
 sizes = st.tuples(st.integers(1, 25), st.integers(0, 6), st.integers(1, 4))
 seeds = st.integers(0, 10**6)
@@ -144,9 +137,9 @@ def test_uncertainty_herding_spreads_over_what_is_uncertain():
 
 @pytest.mark.parametrize("strategy", [MaxHerding(), UncertaintyHerding()])
 def test_herding_of_a_large_pool_holds_no_square_matrix(strategy, monkeypatch):
-    monkeypatch.setattr(_herding, "_EXACT_BELOW", 50)
-    monkeypatch.setattr(_herding, "_MAX_TARGETS", 40)
-    monkeypatch.setattr(_herding, "_MAX_CANDIDATES", 30)
+    monkeypatch.setattr(*internal("herding.exact_below"), 50)
+    monkeypatch.setattr(*internal("herding.max_targets"), 40)
+    monkeypatch.setattr(*internal("herding.max_candidates"), 30)
     signals = random_signals(200, 5, 3, 3, 0)
     with largest_tensor() as largest:
         picks = strategy.select(signals, 10, random_state=0)
@@ -239,12 +232,12 @@ def test_probcover_chooses_a_radius_that_tells_bundles_apart():
 
 @pytest.mark.parametrize("strategy", [TypiClust(), ProbCover(), ProbCover(delta=1.0)])
 def test_clusters_and_covers_hold_no_square_matrix(strategy, monkeypatch):
-    monkeypatch.setattr(_distances, "_BLOCK_ELEMENTS", 5_000)
-    monkeypatch.setattr(_typiclust, "_MAX_REFERENCES", 50)
-    monkeypatch.setattr(_probcover, "_EXACT_BELOW", 300)
-    monkeypatch.setattr(_neighbors, "_BATCH_ELEMENTS", 5_000)
-    monkeypatch.setattr(_ball_cover, "_STORED_BELOW", 200)
-    monkeypatch.setattr(_ball_cover, "_ROWS", 20)
+    monkeypatch.setattr(*internal("distances.block_elements"), 5_000)
+    monkeypatch.setattr(*internal("typiclust.max_references"), 50)
+    monkeypatch.setattr(*internal("probcover.exact_below"), 300)
+    monkeypatch.setattr(*internal("neighbors.batch_elements"), 5_000)
+    monkeypatch.setattr(*internal("ball_cover.stored_below"), 200)
+    monkeypatch.setattr(*internal("ball_cover.rows"), 20)
     signals = random_signals(1_000, 5, 4, 3, 0)
     with largest_tensor() as largest:
         strategy.select(signals, 10, random_state=0)

@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 
 from skautoal.signals import Signals
 from skautoal.strategies import BAIT, Glister
-from skautoal.strategies import _bait as bait_module
-from skautoal.strategies._glister import _gains, _head_gradient
 from tests._helpers import make_signals
+from tests._internals import glister_gains, glister_head_gradient, internal
 
 seeds = st.integers(0, 10_000)
 
@@ -29,7 +28,9 @@ def test_the_gain_is_the_slope_of_the_likelihood_along_a_step_on_a_sample(n_clas
     signals = make_signals(6, n_classes=n_classes, d=d, seed=seed)
     H, codes = signals.labeled.embeddings, signals.codes
     residuals, H_pool = signals.gradient_factors
-    gains = _gains(residuals, H_pool, _head_gradient(signals.labeled.logits, H, codes))
+    gains = glister_gains(
+        residuals, H_pool, glister_head_gradient(signals.labeled.logits, H, codes)
+    )
     for row in range(6):
         rate = torch.zeros((), dtype=torch.double, requires_grad=True)
         step = rate * torch.outer(residuals[row], H_pool[row])  # of the weights, (C, d)
@@ -160,7 +161,7 @@ def test_bait_lowers_the_objective_below_random_batches(limit):
 def test_bait_in_small_blocks_is_the_same(monkeypatch):
     signals = make_signals(40)
     expected = BAIT().select(signals, 6, random_state=0).tolist()
-    monkeypatch.setattr("skautoal.ops._distances._BLOCK_ELEMENTS", 1)
+    monkeypatch.setattr(*internal("distances.block_elements"), 1)
     assert BAIT().select(signals, 6, random_state=0).tolist() == expected
 
 
@@ -168,7 +169,7 @@ def test_bait_gives_up_the_exact_form_for_large_pools(monkeypatch):
     signals = make_signals(60, n_classes=5)
     approximate = BAIT(max_parameters=1).select(signals, 9, random_state=0).tolist()
     assert BAIT().select(signals, 9, random_state=0).tolist() != approximate
-    monkeypatch.setattr(bait_module, "_MAX_FACTOR_ELEMENTS", 60 * 25 - 1)
+    monkeypatch.setattr(*internal("bait.max_factor_elements"), 60 * 25 - 1)
     assert BAIT().select(signals, 9, random_state=0).tolist() == approximate
 
 

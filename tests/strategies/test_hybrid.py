@@ -17,9 +17,8 @@ from skautoal.strategies import (
     DropQuery,
     Falcun,
     KMeans,
-    _alfa_mix,
-    _cluster_margin,
 )
+from tests._internals import alfa_anchors, alfa_flips, best_alpha, internal
 
 seeds = st.integers(0, 10**6)
 
@@ -79,7 +78,7 @@ def test_without_labels_there_is_no_contrast():
 def test_alpha_equals_the_closed_form(n, d, eps, seed):
     rng = np.random.RandomState(seed)
     Z, A, G = rng.randint(-2, 3, (3, n, d)).astype(float)
-    alpha = _alfa_mix._best_alpha(*map(torch.as_tensor, (Z, A, G)), eps).numpy()
+    alpha = best_alpha(*map(torch.as_tensor, (Z, A, G)), eps).numpy()
     for i in range(n):
         for j in range(d):
             way, slope = A[i, j] - Z[i, j], np.linalg.norm(G[i])
@@ -93,7 +92,7 @@ def test_alpha_equals_the_closed_form(n, d, eps, seed):
 def test_alpha_raises_the_loss_more_than_other_steps_of_its_length(seed):
     rng = np.random.RandomState(seed)
     Z, A, G = torch.as_tensor(rng.standard_normal((3, 5, 3)))
-    step = _alfa_mix._best_alpha(Z, A, G, 0.1) * (A - Z)
+    step = best_alpha(Z, A, G, 0.1) * (A - Z)
     torch.testing.assert_close(step.norm(dim=1), 0.1 * (A - Z).norm(dim=1))
     other = torch.as_tensor(rng.standard_normal((5, 3)))
     other *= step.norm(dim=1, keepdim=True) / other.norm(dim=1, keepdim=True)
@@ -103,17 +102,17 @@ def test_alpha_raises_the_loss_more_than_other_steps_of_its_length(seed):
 @given(st.integers(2, 5), st.floats(0.05, 1.0), seeds)
 def test_the_farthest_anchor_flips_what_any_anchor_flips(n_classes, eps, seed):
     signals = linear_signals(30, 12, 3, n_classes, seed)
-    anchors = _alfa_mix._anchors(signals.labeled.embeddings, signals.codes)
+    anchors = alfa_anchors(signals.labeled.embeddings, signals.codes)
     by_any = torch.stack(
-        [_alfa_mix._flips(signals, signals.embeddings, anchor[None], eps) for anchor in anchors]
+        [alfa_flips(signals, signals.embeddings, anchor[None], eps) for anchor in anchors]
     ).any(dim=0)
-    flips = _alfa_mix._flips(signals, signals.embeddings, anchors, eps)
+    flips = alfa_flips(signals, signals.embeddings, anchors, eps)
     assert flips.tolist() == by_any.tolist()
 
 
 def test_anchors_are_class_means():
     H = torch.tensor([[0.0], [2.0], [9.0]])
-    assert _alfa_mix._anchors(H, torch.tensor([0, 0, 3])).tolist() == [[1.0], [9.0]]
+    assert alfa_anchors(H, torch.tensor([0, 0, 3])).tolist() == [[1.0], [9.0]]
 
 
 def test_alfa_mix_picks_along_the_boundary():
@@ -186,7 +185,7 @@ def test_cluster_margin_spreads_over_the_unsure_places():
 
 
 def test_cluster_margin_of_a_large_pool_clusters_a_sample(monkeypatch):
-    monkeypatch.setattr(_cluster_margin, "_MAX_CLUSTERED", 90)
+    monkeypatch.setattr(*internal("cluster_margin.max_clustered"), 90)
     signals, place = crowded_signals(n_certain=0)
     picks = ClusterMargin(cluster_size=15).select(signals, 6, random_state=0)
     assert sorted(place[picks]) == [0, 1, 2, 3, 4, 5]

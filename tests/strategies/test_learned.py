@@ -7,16 +7,22 @@ import pytest
 import torch
 from scipy.stats import spearmanr
 from sklearn.datasets import load_digits
+from tests._internals import (
+    MAX_ROWS,
+    block_features,
+    labeled_purity,
+    purity,
+    raw_rows,
+    shrink_images,
+    standardizer,
+    train_mqnet,
+)
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from skautoal._layers import block_features
 from skautoal.modules import MLP
 from skautoal.signals import Signals, compute_signals
 from skautoal.strategies import VAAL, WAAL, DiscriminativeAL, LearningLoss, MQNet
-from skautoal.strategies._mqnet import _labeled_purity, _purity, _train
-from skautoal.strategies._training import MAX_ROWS, raw_rows, standardizer
-from skautoal.strategies._vaal import _small
 from tests._helpers import PooledTokens, make_net, make_signals, train
 
 SEEDS = range(4)
@@ -80,8 +86,8 @@ def test_vaal_takes_samples_of_any_shape(shape):
 
 def test_vaal_looks_at_large_images_from_afar():
     X = torch.rand(2, 3, 64, 20, generator=torch.Generator().manual_seed(0))
-    torch.testing.assert_close(_small(X), X.reshape(2, 3, 32, 2, 20).mean(3))
-    assert _small(X[:, :, :32]).shape == (2, 3, 32, 20)
+    torch.testing.assert_close(shrink_images(X), X.reshape(2, 3, 32, 2, 20).mean(3))
+    assert shrink_images(X[:, :, :32]).shape == (2, 3, 32, 20)
 
 
 def test_the_parts_of_a_batch_avoid_one_another():
@@ -133,7 +139,7 @@ def test_the_features_are_those_of_each_block_averaged_over_positions(cnn_net, i
     with torch.no_grad():
         levels = block_features(module, X, torch.device("cpu"))
         trunk = module.trunk(torch.as_tensor(X))
-    assert [level.shape[1] for level in levels] == [6, 6, 12, 12, 12, 4]
+    assert [level.shape[1] for level in levels] == [8, 8, 12, 12, 12, 4]
     torch.testing.assert_close(levels[0], trunk.mean((2, 3)))
     torch.testing.assert_close(levels[-1], module(torch.as_tensor(X)))
 
@@ -207,7 +213,7 @@ def test_the_meta_net_is_monotone_and_learns_which_measure_to_trust():
     rng = np.random.RandomState(0)
     inputs = torch.as_tensor(rng.random_sample((200, 2)), dtype=torch.float32)
     pure = inputs[:, 0] > 0.5
-    net = _train(inputs, torch.where(pure, 0.1 + inputs[:, 1], 0), 200, rng)
+    net = train_mqnet(inputs, torch.where(pure, 0.1 + inputs[:, 1], 0), 200, rng)
     grid = torch.cartesian_prod(*[torch.linspace(0, 1, 21)] * 2)
     with torch.no_grad():
         scores = net(grid).reshape(21, 21)
@@ -221,14 +227,14 @@ def test_the_purity_of_a_labelled_sample_is_judged_by_the_others():
     H = torch.tensor([[0.0], [1.0], [4.0], [6.0]])
     outside = torch.tensor([False, False, True, True])
     torch.testing.assert_close(
-        _labeled_purity(H, outside), torch.tensor([4 / 5, 3 / 4, 2 / 5, 2 / 7])
+        labeled_purity(H, outside), torch.tensor([4 / 5, 3 / 4, 2 / 5, 2 / 7])
     )
-    alone = _labeled_purity(H[:3], outside[:3])
+    alone = labeled_purity(H[:3], outside[:3])
     assert alone[2] == pytest.approx(0)
 
 
 def test_copies_of_both_kinds_are_half_pure():
-    assert _purity(torch.zeros(1), torch.zeros(1)).tolist() == [0.5]
+    assert purity(torch.zeros(1), torch.zeros(1)).tolist() == [0.5]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skautoal.search._utilities import candidate_utilities
 from sklearn.base import clone
+from tests._internals import candidate_utilities
 
 from skautoal.exceptions import MissingSignalError, StrategyOutputError
 from skautoal.signals import Signals, compute_signals

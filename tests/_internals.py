@@ -1,0 +1,173 @@
+"""The one door from the tests to private modules of skautoal; when one moves, edit it here.
+
+``from tests._internals import isolated_rng`` gives a private function or class.
+``monkeypatch.setattr(*internal("distances.block_elements"), 20)`` patches a private one.
+Modules are imported when a name is asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+# What tests import: the names that each module of skautoal gives.
+_NAMES = {
+    # Random streams: seeds, generators that are put back, hashes of rows.
+    "_rng": (
+        "PROCESS_LOCK, combine_hashes, derive_seed, draw_seed, first_in_order, hash_rows, "
+        "isolated_rng, order_among, random_order"
+    ),
+    # Nets: layout, training, layers, Monte-Carlo dropout.
+    "_net": (
+        "copy_module, evaluation_mode, inspect_net, split_estimator, takes_integers, "
+        "to_probabilities"
+    ),
+    "_training": "fit_net, fresh_net, initialize_net",
+    "_layers": "block_features, captured_input",
+    "_mc_dropout": "MCDropout, dropout_masks, dropout_modules",
+    # Labels and the command line.
+    "_labels": "check_labels",
+    "_cli": "main",
+    # Pools: chunks and their checks.
+    "pools._base": "n_rows_of, rechunk",
+    "pools._checks": "ChunkCheck",
+    # Operations: distances, clusters, ranks.
+    "ops._ball_cover": "greedy_ball_cover, pure_radius",
+    "ops._calibration": "fit_temperature",
+    "ops._distances": (
+        "GaussianKernel, gaussian_kernel, nearest_distances, nearest_kernel, normalize_rows, "
+        "row_blocks, squared_distances"
+    ),
+    "ops._gaussians": "GaussianMixture",
+    "ops._greedy": "farthest_first, greedy_coverage",
+    "ops._kmeans": "kmeans, nearest_to_centers",
+    "ops._kmeanspp": "FactorDistances, PointDistances, kmeans_plusplus",
+    "ops._neighbors": "nearest_neighbors, typicality, typicality_within",
+    "ops._projection": "principal_components",
+    "ops._ranking": "average_ranks, round_robin, top_k",
+    # Strategies: the parts that have a closed form to compare with.
+    "strategies._alfa_mix": (
+        "_anchors as alfa_anchors, _best_alpha as best_alpha, _flips as alfa_flips"
+    ),
+    "strategies._batch_bald": "_JointLabels as JointLabels",
+    "strategies._cost_aware": "select_by_cost",
+    "strategies._glister": "_gains as glister_gains, _head_gradient as glister_head_gradient",
+    "strategies._mqnet": (
+        "_labeled_purity as labeled_purity, _purity as purity, _train as train_mqnet"
+    ),
+    "strategies._training": "MAX_ROWS, raw_rows, standardizer",
+    "strategies._vaal": "_small as shrink_images",
+    # Search: its nets, objectives and loop.
+    "search._features": "sample_features",
+    "search._fit_net": "HeadFitNet, ModuleFitNet, SimulatedPool, batched_heads",
+    "search._objectives": "Coverage, clip_losses, label_gain, label_values, pool_coverage",
+    "search._progress": "SearchProgress",
+    "search._search": (
+        "HISTORY_COLUMNS, LabelArrays, PoolArrays, _ranking_loss as ranking_loss, run_search"
+    ),
+    "search._search_net": "GlobalSearchNet, ModuleSearchNet, UtilitySearchNet",
+    "search._soft_topk": "soft_threshold_gmm, soft_top_k, standardize",
+    "search._utilities": "candidate_utilities, vote_weights",
+    # Samplers: the update rules of the bandits, the regimes of SelectAL.
+    "samplers._albl": "arm_probabilities, exp4p_update",
+    "samplers._bandit": "deal",
+    "samplers._selectal": "highest_of_each_class, removal_errors",
+    "samplers._tailor": "class_values",
+    # Campaigns: the journal, the state, the learner.
+    "campaign._accuracy": "_folds as accuracy_folds, clopper_pearson",
+    "campaign._audit": "audit_rows",
+    "campaign._files": "read_campaign",
+    "campaign._journal": "MAX_LINE, _ROOT as JOURNAL_ROOT",
+    "campaign._learner": "Learner, Round as CampaignRound",
+    "campaign._state": "CampaignState, MAX_STEP, kappa",
+    # Simulation: tasks, runs, tables.
+    "simulation._compare": "one_thread",
+    "simulation._export": "overview, write_tables",
+    "simulation._plots": "cliques",
+    "simulation._simulate": "score",
+    "simulation._store": "RunStore",
+    "simulation._tasks": "draw_initial",
+}
+
+# What tests patch: a name for each, and its place as "module:attribute". A function stands
+# where it is looked up, which may be a module that imports it.
+_PATCHED = {
+    # Random streams.
+    "rng.hash_chunk": "_rng:_HASH_CHUNK",
+    # Pools.
+    "pools.max_chunk": "pools._base:_MAX_CHUNK",
+    "pools.write_memory": "pools._memory:_write",
+    # Operations: sizes of blocks, and below which sizes an exact way is taken.
+    "distances.block_elements": "ops._distances:_BLOCK_ELEMENTS",
+    "neighbors.batch_elements": "ops._neighbors:_BATCH_ELEMENTS",
+    "neighbors.batched_below": "ops._neighbors:_BATCHED_BELOW",
+    "kmeans.seed_rows": "ops._kmeans:_SEED_ROWS",
+    "kmeans.seed_rows_per_cluster": "ops._kmeans:_SEED_ROWS_PER_CLUSTER",
+    "greedy.coverage_gains": "ops._greedy:_coverage_gains",
+    "greedy.gain_block": "ops._greedy:_GAIN_BLOCK",
+    "greedy.remembered": "ops._greedy:_REMEMBERED",
+    "ball_cover.rows": "ops._ball_cover:_ROWS",
+    "ball_cover.stored_below": "ops._ball_cover:_STORED_BELOW",
+    "herding.exact_below": "ops._herding:_EXACT_BELOW",
+    "herding.max_candidates": "ops._herding:_MAX_CANDIDATES",
+    "herding.max_targets": "ops._herding:_MAX_TARGETS",
+    # Strategies: sizes, and above which a sample is used.
+    "typiclust.max_references": "strategies._typiclust:_MAX_REFERENCES",
+    "probcover.exact_below": "strategies._probcover:_EXACT_BELOW",
+    "adversarial.chunk_elements": "strategies._adversarial:_CHUNK_ELEMENTS",
+    "bait.max_factor_elements": "strategies._bait:_MAX_FACTOR_ELEMENTS",
+    "cluster_margin.max_clustered": "strategies._cluster_margin:_MAX_CLUSTERED",
+    # Search and batches.
+    "adaptive.label_values": "search._adaptive:label_values",
+    "adaptive.run_search": "search._adaptive:run_search",
+    "adaptive.vote_weights": "search._adaptive:vote_weights",
+    "objectives.max_candidates": "search._objectives:_MAX_CANDIDATES",
+    "joint_herding.exact_below": "search._joint_herding:_EXACT_BELOW",
+    "joint_herding.max_candidates": "search._joint_herding:_MAX_CANDIDATES",
+    "joint_herding.max_targets": "search._joint_herding:_MAX_TARGETS",
+    # Samplers: steps that a fault replaces.
+    "sampler.all_or_nothing": "samplers._base:all_or_nothing",
+    "sampler.concat_labels": "samplers._base:concat_labels",
+    "sampler.draw_seed": "samplers._base:draw_seed",
+    "sampler.round_seed": "samplers._base:BaseSampler._round_seed",
+    # Campaigns: writing the journal.
+    "journal.max_line": "campaign._journal:MAX_LINE",
+    "journal.read_head": "campaign._journal:_read_head",
+    "journal.undo": "campaign._journal:Journal._undo",
+    "journal.write_all": "campaign._journal:_write_all",
+    "journal.write_head": "campaign._journal:_write_head",
+    # Simulation.
+    "compare.simulate": "simulation._compare:simulate",
+    "store.write_whole": "simulation._store:write_whole",
+}
+
+
+def _places() -> dict[str, tuple[str, str]]:
+    """Return the module and the attribute of each name that tests import."""
+    places = {}
+    for module, names in _NAMES.items():
+        for entry in names.split(", "):
+            attribute, _, alias = entry.partition(" as ")
+            assert (alias or attribute) not in places, f"two things are called {entry}"
+            places[alias or attribute] = module, attribute
+    return places
+
+
+_PLACES = _places()
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"tests/_internals.py has no {name!r}: add it to its table.")
+    module, attribute = _PLACES[name]
+    return getattr(import_module(f"skautoal.{module}"), attribute)
+
+
+def internal(name: str) -> tuple[Any, str]:
+    """Return the object and the attribute to patch, for ``setattr`` and ``mock.patch.object``."""
+    module, _, path = _PATCHED[name].partition(":")
+    *parents, attribute = path.split(".")
+    owner = import_module(f"skautoal.{module}")
+    for parent in parents:
+        owner = getattr(owner, parent)
+    return owner, attribute

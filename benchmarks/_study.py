@@ -10,11 +10,11 @@ from sklearn.model_selection import train_test_split
 
 from skautoal import (
     AutoALSampler,
-    RandomStrategySampler,
-    RandomWeightsSampler,
     REFINESampler,
+    Search,
     TCMSampler,
 )
+from skautoal.baselines import RandomStrategySampler, RandomWeightsSampler
 from skautoal.search import _search
 from skautoal.simulation import Regime, Task, imbalanced, list_methods, load_task, noisy_labels
 from skautoal.simulation._loaders import scale_inputs
@@ -126,7 +126,7 @@ def learned(**parameters) -> AutoALSampler:
 
 def equal(**parameters) -> AutoALSampler:
     """The same without learning: equal weights."""
-    return AutoALSampler(mode="vote", **{"batch_builder": "joint_herding"} | parameters)
+    return AutoALSampler(batch_builder="top", **{"batch_builder": "joint_herding"} | parameters)
 
 
 def parts() -> dict[str, dict]:
@@ -158,11 +158,14 @@ def parts() -> dict[str, dict]:
         "filter": {f"filter={n}": equal(filter_rounds=n) for n in (0, 1, 2)},
         "tau": {
             "annealed": learned(),
-            "sharp": SharpTau(mode="search"),
-            "soft": SoftTau(mode="search"),
+            "sharp": SharpTau(search=Search()),
+            "soft": SoftTau(search=Search()),
         },
-        "warm_start": {"cold": learned(), "warm": WarmStart(mode="search")},
-        "paper_mode": {"paper": AutoALSampler(mode="paper"), "vote": AutoALSampler(mode="vote")},
+        "warm_start": {"cold": learned(), "warm": WarmStart(search=Search())},
+        "paper_mode": {
+            "paper": AutoALSampler(search="paper"),
+            "vote": AutoALSampler(batch_builder="top"),
+        },
         "controls": {
             "learned": learned(),
             "equal": equal(),

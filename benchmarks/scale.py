@@ -28,6 +28,7 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
+from sklearn.frozen import FrozenEstimator
 from skorch import NeuralNetClassifier
 from torch import nn
 from torch.utils.data import TensorDataset
@@ -202,7 +203,7 @@ def print_signals(folder: Path, scale: int) -> None:
     for d, n in ((64, 200_000), (512, 50_000)):
         n = max(n // min(scale, 10), 5000)
         net = make_net(d).fit(*make_labelled(200, d))
-        sampler = StrategySampler(net, "margin", prefit=True, random_state=0)
+        sampler = StrategySampler(FrozenEstimator(net), "margin", random_state=0)
         sampler.fit(*make_labelled(200, d))
         X = make_labelled(n, d)[0]
         np.save(folder / "inputs.npy", X)

@@ -3,7 +3,7 @@
 
 Starting from twenty labels, AutoAL asks seven strategies which digits to have labelled
 next, with equal weights (the default) and with weights that it learns for each sample
-(``mode="search"``). Each of the seven alone and random sampling go the same way beside it:
+(``search=Search()``). Each of the seven alone and random sampling go the same way beside it:
 same first labels, same test digits, same seeds. Prints a table; writes two figures.
 
 Run it with ``make demo``, or ``python examples/digits.py --output demo``.
@@ -25,7 +25,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from skorch import NeuralNetClassifier
 
-from skautoal import AutoALSampler, StrategySampler
+from skautoal import AutoALSampler, Search, StrategySampler
 from skautoal.modules import SmallCNN
 from skautoal.strategies import PAPER_CANDIDATES
 
@@ -78,7 +78,7 @@ def compare(n_rounds: int, n_seeds: int, max_epochs: int):
     net = make_net(max_epochs)
     methods = {
         "AutoAL": lambda seed: AutoALSampler(net, random_state=seed),
-        LEARNED: lambda seed: AutoALSampler(net, mode="search", random_state=seed),
+        LEARNED: lambda seed: AutoALSampler(net, search=Search(), random_state=seed),
     }
     for name in (*PAPER_CANDIDATES, "random"):
         methods[name] = lambda seed, name=name: StrategySampler(net, name, random_state=seed)

@@ -7,16 +7,16 @@ had in the batch, and it can be asked about single samples.
 
 # %%
 # Thirty labels, and three strategies that look at different things: uncertainty, both
-# uncertainty and diversity, and what is typical. ``mode="search"`` learns their weights.
+# uncertainty and diversity, and what is typical. ``search=Search()`` learns their weights.
 import numpy as np
 from sklearn.datasets import load_digits
 
-from skautoal import AutoALSampler, plot
+from skautoal import AutoALSampler, Search, plot
 
 X, y = load_digits(return_X_y=True)
 X = X / 16
 strategies = ["margin", "badge", "typiclust"]
-sampler = AutoALSampler(strategies=strategies, mode="search", random_state=0)
+sampler = AutoALSampler(strategies=strategies, search=Search(), random_state=0)
 sampler.fit(X[:30], y[:30])
 
 # %%

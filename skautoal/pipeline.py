@@ -231,7 +231,7 @@ def make_pipeline(*steps, memory=None, transform_input=None, verbose=False) -> P
     >>> pipe = make_pipeline(StandardScaler(), AutoALSampler(strategies=["margin", "badge"]))
     >>> [name for name, _ in pipe.steps]
     ['standardscaler', 'autoalsampler']
-    >>> pipe = pipe.set_params(autoalsampler__mode="vote")
+    >>> pipe = pipe.set_params(autoalsampler__batch_builder="top")
 
     """
     named = _pipeline.make_pipeline(*steps).steps

@@ -7,13 +7,15 @@ from functools import lru_cache
 
 import numpy as np
 import torch
+from sklearn.frozen import FrozenEstimator
 from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier
-from tests._internals import isolated_rng
 from torch import nn
 
+from skautoal import AutoALSampler, Search, SignalOptions
 from skautoal.modules import MLP
 from skautoal.signals import Signals
 from skautoal.strategies import STRATEGIES, Strategy
+from tests._internals import PAPER, Candidates, isolated_rng, named_strategies
 
 
 class ConvNet(nn.Module):
@@ -267,3 +269,27 @@ def n_hooks(module: nn.Module) -> int:
 def frozen(net) -> dict[str, torch.Tensor]:
     """Copy of everything a net could change in inference: parameters and buffers."""
     return {name: value.clone() for name, value in net.module_.state_dict().items()}
+
+
+def flat_autoal(net=None, strategies="auto", *, mode="auto", frozen=False, **params):
+    """AutoALSampler with the parameters of its search and its signals given flat.
+
+    ``mode`` is ``"auto"``, ``"search"``, ``"paper"``, or ``"vote"``: the top of equally
+    weighted scores. Parameters of a search that ``mode`` does not run are ignored.
+    """
+    known = Search().get_params(deep=False)
+    given = {name: params.pop(name) for name in list(params) if name in known}
+    if mode in ("search", "paper"):
+        params["search"] = Search(**{**(PAPER if mode == "paper" else {}), **given})
+    if mode in ("paper", "vote"):
+        params.setdefault("batch_builder", "top")
+    of_signals = SignalOptions().get_params(deep=False)
+    signals = {name: params.pop(name) for name in list(params) if name in of_signals}
+    if signals:
+        params["signals"] = SignalOptions(**signals)
+    return AutoALSampler(FrozenEstimator(net) if frozen else net, strategies, **params)
+
+
+def candidates_of(strategies, **options):
+    """Candidates from a list as the parameter ``strategies`` takes it."""
+    return Candidates(named_strategies(list(strategies)), **options)

@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+
 from tests._internals import main, one_thread
 
 

@@ -15,9 +15,9 @@ from sklearn.utils.estimator_checks import (
     check_parameters_default_constructible,
     parametrize_with_checks,
 )
-from tests._internals import isolated_rng
 
 from skautoal import AutoALSampler, StrategySampler, samplers
+from tests._internals import isolated_rng
 
 IN_FULL = (AutoALSampler, StrategySampler)
 OTHERS = [

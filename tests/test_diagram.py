@@ -19,6 +19,7 @@ from skautoal.strategies import (
     StochasticBatch,
     SubsamplePool,
 )
+from tests._helpers import flat_autoal
 from tests._html import HOSTILE, Page
 
 SAMPLERS = [
@@ -72,14 +73,20 @@ def test_wrappers_show_what_they_wrap(wrapper):
 
 @pytest.mark.parametrize(
     "sampler",
-    [AutoALSampler(strategies=3), StrategySampler(strategy="nonsense"), TCMSampler(first=None)],
+    [
+        AutoALSampler(strategies=3),
+        StrategySampler(strategy="nonsense"),
+        TCMSampler(initial_strategy=None),
+    ],
 )
 def test_a_wrong_parameter_still_has_a_diagram(sampler):
     assert titles(sampler._repr_html_()) == [type(sampler).__name__]
 
 
 def test_text_shows_what_was_changed():
-    sampler = AutoALSampler(strategies=[BADGE(), ("mine", SubsamplePool(Margin()))], mode="vote")
+    sampler = AutoALSampler(
+        strategies=[BADGE(), ("mine", SubsamplePool(Margin()))], batch_builder="top"
+    )
     assert " ".join(repr(sampler).split()) == (
         "AutoALSampler(mode='vote', strategies=[BADGE(), ('mine',"
         " SubsamplePool(strategy=Margin()))])"
@@ -105,7 +112,7 @@ PLACES = {
     "function": lambda name: AutoALSampler(strategies=["margin", _function(name)]),
     "class of a sampler": lambda name: type(name, (StrategySampler,), {})(),
     "inside of a wrapper": lambda name: ClassBalanced(_strategy(name)),
-    "parameter": lambda name: AutoALSampler(embedding_layer=name, classes=[name]),
+    "parameter": lambda name: flat_autoal(embedding_layer=name, classes=[name]),
     "no strategy at all": lambda name: StrategySampler(strategy=name),
 }
 

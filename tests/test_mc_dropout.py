@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tests._internals import MCDropout, dropout_masks, dropout_modules, isolated_rng
 from torch import nn
 
 from skautoal.modules import MLP
@@ -16,6 +15,7 @@ from tests._helpers import (
     counted_calls,
     n_hooks,
 )
+from tests._internals import MCDropout, dropout_masks, dropout_modules, isolated_rng
 
 N_PASSES = 6
 

@@ -13,19 +13,6 @@ from sklearn.preprocessing import StandardScaler
 from skorch import NeuralNetClassifier
 from skorch.callbacks import EarlyStopping
 from skorch.dataset import ValidSplit
-from tests._internals import (
-    captured_input,
-    copy_module,
-    evaluation_mode,
-    fit_net,
-    fresh_net,
-    initialize_net,
-    inspect_net,
-    isolated_rng,
-    split_estimator,
-    takes_integers,
-    to_probabilities,
-)
 from torch import nn
 
 from skautoal.exceptions import MissingSignalError
@@ -39,6 +26,19 @@ from tests._helpers import (
     frozen,
     make_net,
     n_hooks,
+)
+from tests._internals import (
+    captured_input,
+    copy_module,
+    evaluation_mode,
+    fit_net,
+    fresh_net,
+    initialize_net,
+    inspect_net,
+    isolated_rng,
+    split_estimator,
+    takes_integers,
+    to_probabilities,
 )
 
 BALANCED = np.repeat([0, 1, 2], 6)

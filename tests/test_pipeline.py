@@ -17,13 +17,14 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from skorch import NeuralNetClassifier
-from tests._internals import isolated_rng
 from torch import nn
 
-from skautoal import AutoALSampler, StrategySampler
+from skautoal import StrategySampler
 from skautoal.modules import MLP
 from skautoal.pipeline import Pipeline, make_pipeline
 from skautoal.strategies import BADGE, Margin
+from tests._helpers import flat_autoal
+from tests._internals import isolated_rng
 
 SAME_AS_SCIKIT_LEARN = "scikit-learn's own Pipeline fits its steps in place, too"
 
@@ -31,7 +32,7 @@ SAME_AS_SCIKIT_LEARN = "scikit-learn's own Pipeline fits its steps in place, too
 def quick(**params):
     """An AutoAL sampler that searches little."""
     options = {"strategies": ["margin", "kmeans"], "n_steps": 3, "n_splits": 2, "random_state": 0}
-    return AutoALSampler(**(options | params))
+    return flat_autoal(**(options | params))
 
 
 def small_net(n_features, **params):
@@ -217,7 +218,7 @@ def test_clones_copies_and_nested_parameters(blobs):
     assert (
         pickle.loads(pickle.dumps(pipe)).query(X[30:], 4).tolist() == pipe.query(X[30:], 4).tolist()
     )
-    pipe.set_params(autoalsampler__mode="vote", autoalsampler__strategies=["margin"])
+    pipe.set_params(autoalsampler__batch_builder="top", autoalsampler__strategies=["margin"])
     assert (pipe[-1].mode, pipe["autoalsampler"].strategies) == ("vote", ["margin"])
     assert is_classifier(pipe)
     assert not hasattr(pipe, "transform")

@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from torch import nn
 
-from skautoal import AutoALSampler, StrategySampler, plot
+from skautoal import AutoALSampler, Search, StrategySampler, plot
 from skautoal.exceptions import MissingSignalError
 from skautoal.pipeline import make_pipeline
 from tests._helpers import make_net
@@ -39,9 +39,7 @@ def pool(blobs):
 def sampler(blobs, pool):
     made = AutoALSampler(
         strategies=[("$m$", "margin"), "kmeans"],
-        mode="search",
-        n_steps=4,
-        n_splits=2,
+        search=Search(n_steps=4, n_splits=2),
         random_state=0,
     )
     made.fit(blobs[0][:30], np.array(["cat", "dog", "eel"])[blobs[1][:30]]).query(pool, 5)
@@ -142,7 +140,7 @@ def test_embeddings_of_one_dimension_and_many_classes():
 def test_what_cannot_be_drawn_is_refused_in_words(sampler, pool, blobs):
     with pytest.raises(TypeError, match=r"'explanation' must be what 'explain' .* got list"):
         plot.explanation(sampler.explain(pool, [0]).rows())
-    vote = AutoALSampler(strategies=["margin"], mode="vote", random_state=0)
+    vote = AutoALSampler(strategies=["margin"], batch_builder="top", random_state=0)
     with pytest.raises(NotFittedError):
         plot.strategy_weights(vote)
     vote.fit(blobs[0][:30], blobs[1][:30])
@@ -189,7 +187,7 @@ def test_names_are_drawn_as_they_are(blobs, pool):
     """No mathematics, and nothing missing in a legend because of its first letter."""
     names, classes = [r"$\frac{$", "_mine"], np.array([r"$\sqrt[$", "_b", "c"])
     pairs = list(zip(names, ["margin", "kmeans"], strict=True))
-    sampler = AutoALSampler(strategies=pairs, mode="vote", random_state=0)
+    sampler = AutoALSampler(strategies=pairs, batch_builder="top", random_state=0)
     idx = sampler.fit(blobs[0][:30], classes[blobs[1][:30]]).query(pool, 3)
     explanation = sampler.explain(pool, idx)
     for ax, expected in [

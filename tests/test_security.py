@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests._internals import main
 
 import skautoal
 from skautoal.simulation import load_npz_task
 from tests._fuzz import harmless
+from tests._internals import main
 
 PACKAGE = Path(skautoal.__file__).parent
 

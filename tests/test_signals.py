@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from tests._internals import evaluation_mode, inspect_net, isolated_rng
 from torch import nn
 from torch.utils.data import Dataset, Subset, TensorDataset
 
@@ -25,6 +24,7 @@ from tests._helpers import (
     n_hooks,
     take_signals,
 )
+from tests._internals import evaluation_mode, inspect_net, isolated_rng
 
 # The arrays that a net gives of a pool by itself, without labels or an earlier net.
 FROM_A_NET = (

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from tests._internals import HeadFitNet
 from torch.utils.data import TensorDataset
 
 from skautoal.signals import compute_signals
 from tests._helpers import TwoInputs, counted_calls, make_net, make_signals
+from tests._internals import HeadFitNet
 
 ROWS = [7, 3, 3, 25]
 

@@ -1,4 +1,4 @@
-"""Who answers ``ask``: the cold start, or the sampler fitted on the labels so far."""
+"""Asker: answers ``ask`` by the cold start, or by the sampler fitted on the labels so far."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from .._rng import derive_seed
-from ._cold_start import diverse_picks
+from ._cold_start import Costs, diverse_picks
 from ._files import CampaignFiles
 from ._learner import Learner, Round
 from ._pool import part_of, rows_of
@@ -62,11 +62,13 @@ class Asker:
         return copy.deepcopy(sampler) if copied and self._learner.memory else sampler
 
     @contextmanager
-    def question(self, state: CampaignState, free: np.ndarray, n: int) -> Iterator[dict]:
-        """The step that asks for ``n`` of the free samples; the block has to write it."""
+    def question(
+        self, state: CampaignState, free: np.ndarray, n: int, costs: Costs | None = None
+    ) -> Iterator[dict]:
+        """Give the step that asks for ``n`` of the free samples; the block has to write it."""
         try:
             sampler = self.sampler(state)
-            yield self._question(state, sampler, free, n)
+            yield self._question(state, sampler, free, n, costs)
             if sampler is not None:
                 self._learner.note_asked()
         except BaseException:
@@ -74,14 +76,17 @@ class Asker:
             self._forget()
             raise
 
-    def _question(self, state: CampaignState, sampler, free: np.ndarray, n: int) -> dict:
+    def _question(
+        self, state: CampaignState, sampler, free: np.ndarray, n: int, costs: Costs | None
+    ) -> dict:
         start = time.perf_counter()
         if sampler is None or self._learner.lacks_comparison:
-            picks = self._diverse(state, free, n)
+            picks = self._diverse(state, free, n, costs)
             columns = ("predicted", "probability", "strategies", "weights")
             reasons = {"by": _COLD + self._files.cold_start, **dict.fromkeys(columns)}
         else:
-            result = sampler.query(part_of(self._X, free), n, return_result=True, **options)
+            limits = {} if costs is None else costs.of(free)
+            result = sampler.query(part_of(self._X, free), n, return_result=True, **limits)
             picks, reasons = free[result.indices], reasons_of(sampler, result)
         return {
             "kind": "ask",
@@ -91,10 +96,20 @@ class Asker:
             "n_labeled": len(state.labels),
             **reasons,
             "watched": self._watched(state, sampler),
+            **self._recorded(sampler, free, costs),
             "seconds": time.perf_counter() - start,
         }
 
-    def _diverse(self, state: CampaignState, free: np.ndarray, n: int) -> np.ndarray:
+    def _recorded(self, sampler, free: np.ndarray, costs: Costs | None) -> dict:
+        """Costs that are needed to repeat the round, for samplers that learn from rounds."""
+        if costs is None or sampler is None or self._learner.memory < np.inf:
+            return {}
+        limits = costs.of(free)
+        return {"costs": limits["costs"].tolist(), "budget": limits["budget"]}
+
+    def _diverse(
+        self, state: CampaignState, free: np.ndarray, n: int, costs: Costs | None
+    ) -> np.ndarray:
         taken = np.array([*state.labels, *state.pending, *state.refused], dtype=np.int64)
         return diverse_picks(
             self._files.cold_start,
@@ -105,6 +120,7 @@ class Asker:
             np.sort(taken),
             n,
             derive_seed(self._files.seed, "cold start", state.n_rounds),
+            costs,
         )
 
     def _watched(self, state: CampaignState, sampler) -> dict | None:
@@ -122,5 +138,6 @@ class Asker:
         for number, step in enumerate(self._files.steps()):
             if step["kind"] == "ask" and step["fitted"] and number >= self._files.last_change:
                 picks = [] if step["by"].startswith(_COLD) else step["indices"]
-                yield Round(state.labels, state.free(), picks)
+                limits = {key: step[key] for key in ("costs", "budget") if key in step}
+                yield Round(state.labels, state.free(), picks, limits)
             state.apply(step)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from numbers import Integral
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.base import clone
@@ -14,10 +15,11 @@ from .._validation import n_samples
 from ..pools import is_stream
 from ..samplers import BaseSampler
 from ..strategies._base import check_n_instances
+from ..strategies._cost_aware import check_costs
 from ._accuracy import AccuracyEstimate, out_of_fold_estimate
 from ._asker import Asker
 from ._audit import audit_rows
-from ._cold_start import check_cold_start
+from ._cold_start import Costs, check_cold_start
 from ._files import CampaignFiles, time_of_day
 from ._state import MAX_STEP, CampaignState, as_indices, as_labels
 from ._stopping import check_stopping
@@ -176,7 +178,9 @@ class LabelingCampaign(CampaignView):
         self._state = state
         self._asker = Asker(self._sampler, self._X, self._features, self._files, self._stopping)
 
-    def ask(self, n_instances=None) -> np.ndarray:
+    def ask(
+        self, n_instances: int | None = None, *, costs: Any = None, budget: float | None = None
+    ) -> np.ndarray:
         """Choose samples to label next; they are pending until they are answered.
 
         Nothing is given out twice: while answers are missing, asking again gives other
@@ -185,8 +189,13 @@ class LabelingCampaign(CampaignView):
         Parameters
         ----------
         n_instances : int, optional
-            How many; by default ``n_instances`` of the sampler. More than are left is
-            clipped with a warning.
+            How many; by default ``n_instances`` of the sampler or, with a budget, as many
+            as it pays for. More than are left is clipped with a warning.
+        costs : array-like of shape (n_pool,), optional
+            Cost of labelling each sample of the pool, positive. Samples are then chosen by
+            utility per unit of cost.
+        budget : float, optional
+            Most that this batch may cost; it may then be smaller than ``n_instances``.
 
         Returns
         -------
@@ -200,7 +209,12 @@ class LabelingCampaign(CampaignView):
 
         """
         self._check_usable()
-        n = self._sampler.n_instances if n_instances is None else n_instances
+        prices = check_costs(costs, budget, self._n_pool)
+        n = n_instances
+        if n is None:
+            n = self._sampler.n_instances
+            if budget is not None:
+                n = max(1, min(len(self._state.free()), MAX_STEP))
         if isinstance(n, Integral) and int(n) > MAX_STEP:
             raise ValueError(f"'n_instances' is {n}; a campaign asks for {MAX_STEP} at most.")
         free = self._state.free()
@@ -208,7 +222,8 @@ class LabelingCampaign(CampaignView):
         n = check_n_instances(n, len(free) or n)
         if len(free) == 0:
             return free
-        with self._asker.question(self._state, free, n) as step:
+        given = None if prices is None else Costs(prices, budget)
+        with self._asker.question(self._state, free, n, given) as step:
             self._take(step)
         return np.array(step["indices"], dtype=np.int64)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -11,12 +13,33 @@ from sklearn.base import BaseEstimator
 from .._task import TaskTemplate, is_frozen
 from .._validation import check_samples
 from ..signals import Signals, compute_signals
-from ..strategies import STRATEGIES, get_strategy
+from ..strategies import STRATEGIES, CostAware, get_strategy
 from ._pool import flat_features, rows_of
 
 #: Free samples looked at; of larger pools a random part.
 _MAX_CANDIDATES = 20_000
 _NEEDS = {"embeddings", "labeled"}
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Costs of labelling the samples of a pool, and a budget.
+
+    Attributes
+    ----------
+    costs : ndarray of shape (n_pool,), dtype float64
+        Positive.
+    budget : float or None
+        Most that a batch may cost.
+
+    """
+
+    costs: np.ndarray
+    budget: float | None
+
+    def of(self, rows: np.ndarray) -> dict[str, Any]:
+        """Return ``costs`` of some rows and ``budget``, as ``query`` of a sampler takes them."""
+        return {"costs": self.costs[rows], "budget": self.budget}
 
 
 @cache
@@ -34,9 +57,17 @@ def check_cold_start(name: object) -> str:
 
 
 def diverse_picks(
-    name: str, sampler, X, features, free: np.ndarray, taken: np.ndarray, n: int, seed: int
+    name: str,
+    sampler,
+    X,
+    features,
+    free: np.ndarray,
+    taken: np.ndarray,
+    n: int,
+    seed: int,
+    costs: Costs | None = None,
 ) -> np.ndarray:
-    """Samples to label first, best first.
+    """Return the samples to label first, best first.
 
     Parameters
     ----------
@@ -54,10 +85,13 @@ def diverse_picks(
         Picks, at most ``len(free)``.
     seed : int
         Decides ties, the start and the part of a large pool.
+    costs : Costs, optional
+        Costs of the samples of the pool.
 
     Returns
     -------
     picks : ndarray of shape (n,), dtype int64
+        Fewer with a budget that does not pay for more.
 
     """
     rng = np.random.RandomState(seed)
@@ -67,7 +101,10 @@ def diverse_picks(
     vectors = _vectors(sampler, X, features, np.concatenate([free, taken]))
     labeled = Signals(embeddings=vectors[len(free) :]) if len(taken) else None
     signals = Signals(embeddings=vectors[: len(free)], labeled=labeled)
-    return free[get_strategy(name).select(signals, n, random_state=rng)]
+    strategy = get_strategy(name)
+    if costs is not None:
+        strategy = CostAware(strategy, **costs.of(free))
+    return free[strategy.select(signals, n, random_state=rng)]
 
 
 def _vectors(sampler, X, features, rows: np.ndarray) -> np.ndarray:

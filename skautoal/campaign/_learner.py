@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -36,12 +36,15 @@ class Round:
         What could be asked for.
     picks : list of int
         What was asked for.
+    limits : dict
+        ``costs`` of the candidates and ``budget``, if there were any.
 
     """
 
     labels: dict
     candidates: np.ndarray
     picks: list[int]
+    limits: dict = field(default_factory=dict)
 
 
 class Learner:
@@ -110,7 +113,8 @@ class Learner:
                 continue
             sampler = self.at(done.labels)
             if self.memory == np.inf and done.picks:
-                found = sampler.query(part_of(self._X, done.candidates), len(done.picks))
+                part = part_of(self._X, done.candidates)
+                found = sampler.query(part, len(done.picks), **done.limits)
                 _compare(done.candidates[found], done.picks)
             self.note_asked()
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from .._validation import is_dataset
+from ..strategies._cost_aware import check_costs
 
 #: Samples that one step may name.
 MAX_STEP = 100_000
@@ -125,6 +126,8 @@ class CampaignState:
         _check_type(step["fitted"], bool, "fitted")
         _check_type(step["n_labeled"], int, "n_labeled")
         _check_reasons(step, len(indices))
+        if "costs" in step:
+            _check_costs(step, len(self.free()))
         if step["watched"] is not None:
             watched = _decoded(step["watched"])
             check_label_list([*watched[:1], *(self.watched or [])[:1]], None)
@@ -155,6 +158,14 @@ class CampaignState:
         if len(set(indices)) < len(indices):
             raise ValueError("'indices' names a sample twice. Give each once.")
         return indices
+
+
+def _check_costs(step: dict, n_free: int) -> None:
+    """Raise an error unless a step holds a positive cost for each free sample."""
+    _check_type(step["costs"], list, "costs")
+    if not all(type(cost) in (int, float) for cost in step["costs"]):
+        raise ValueError("'costs' must hold numbers")
+    check_costs(np.array(step["costs"], dtype=np.float64), step["budget"], n_free)
 
 
 def as_indices(indices, name: str = "indices") -> list[int]:

@@ -32,7 +32,7 @@ def explanation(explanation: Explanation, *, ax=None):
     >>> from sklearn.datasets import make_blobs
     >>> from skautoal import AutoALSampler, plot
     >>> X, y = make_blobs(60, centers=3, random_state=0)
-    >>> sampler = AutoALSampler(strategies=["margin", "kmeans"], mode="vote", random_state=0)
+    >>> sampler = AutoALSampler(strategies=["margin", "kmeans"], batch_builder="top")
     >>> idx = sampler.fit(X[:12], y[:12]).query(X[12:], n_instances=4)
     >>> ax = plot.explanation(sampler.explain(X[12:], idx))
     >>> len(ax.containers)  # bars of two strategies

@@ -8,12 +8,12 @@ import warnings
 
 import numpy as np
 import pytest
-from tests._internals import JOURNAL_ROOT, MAX_LINE, audit_rows, read_campaign
 
 from skautoal import LabelingCampaign, StrategySampler
 from skautoal.campaign import StablePredictions
 from skautoal.exceptions import CampaignFileError, SkautoalWarning
 from tests._fuzz import harmless, mutate_bytes, mutate_json
+from tests._internals import JOURNAL_ROOT, MAX_LINE, audit_rows, read_campaign
 from tests.campaign._tools import CheapSampler, make_pool, tiny_net
 
 N_RAW, N_SIGNED = 4000, 6000

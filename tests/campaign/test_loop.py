@@ -8,12 +8,14 @@ import pytest
 import torch
 from sklearn.datasets import make_blobs
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import make_pipeline
 
-from skautoal import AutoALSampler, LabelingCampaign, StrategySampler
+from skautoal import LabelingCampaign, StrategySampler
 from skautoal.exceptions import PoolSizeWarning
 from skautoal.signals import Signals
 from skautoal.strategies import TypiClust
+from tests._helpers import flat_autoal
 from tests.campaign._tools import N_POOL, CheapSampler, make_pool, tiny_net
 
 
@@ -96,7 +98,7 @@ def test_a_cold_start_on_given_features(tmp_path, pool):
 
 def test_a_cold_start_on_the_embeddings_of_a_trained_net(tmp_path, mlp_net, blobs):
     X, _ = blobs
-    sampler = StrategySampler(mlp_net, "margin", prefit=True)
+    sampler = StrategySampler(FrozenEstimator(mlp_net), "margin")
     options = {"cold_start": "kcenter_greedy", "random_state": 0}
     with LabelingCampaign(tmp_path / "a", sampler, X, **options) as campaign:
         picks = campaign.ask(5).tolist()
@@ -330,7 +332,7 @@ def test_a_pool_that_can_be_read_once_is_refused(tmp_path):
 def test_the_net_of_the_user_stays_untouched(tmp_path, pool):
     X, y = pool
     X.flags.writeable = False
-    sampler = AutoALSampler(tiny_net(), ["margin", "random"], n_steps=2, random_state=5)
+    sampler = flat_autoal(tiny_net(), ["margin", "random"], n_steps=2, random_state=5)
     before = sampler.get_params(deep=False)
     with LabelingCampaign(tmp_path / "c", sampler, X) as campaign:
         campaign.tell(np.arange(12), y[:12])

@@ -9,10 +9,10 @@ from contextlib import contextmanager, suppress
 
 import numpy as np
 import pytest
-from tests._internals import read_campaign
 
 from skautoal import LabelingCampaign
 from skautoal.exceptions import CampaignLockedError
+from tests._internals import read_campaign
 from tests.campaign._tools import CheapSampler, make_pool
 
 X, _ = make_pool()

@@ -9,11 +9,9 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from tests._internals import CampaignRound, Learner
 
 from skautoal import (
     ALBLSampler,
-    AutoALSampler,
     LabelingCampaign,
     StrategySampler,
     TAILORSampler,
@@ -21,6 +19,8 @@ from skautoal import (
 )
 from skautoal.campaign import StablePredictions
 from skautoal.exceptions import CampaignFileError, SkautoalWarning
+from tests._helpers import flat_autoal
+from tests._internals import CampaignRound, Learner
 from tests.campaign._tools import (
     CheapSampler,
     RememberingSampler,
@@ -35,11 +35,11 @@ SAMPLERS = {
     "cheap": lambda: CheapSampler(),
     "remembering": lambda: RememberingSampler(),
     "margin": lambda: StrategySampler(tiny_net(), "margin"),
-    "autoal": lambda: AutoALSampler(tiny_net(), TWO, n_steps=2, n_splits=2),
+    "autoal": lambda: flat_autoal(tiny_net(), TWO, n_steps=2, n_splits=2),
     "previous": lambda: StrategySampler(tiny_net(), "temporal_output_discrepancy"),
     "albl": lambda: ALBLSampler(tiny_net(), TWO),
     "tailor": lambda: TAILORSampler(tiny_net(), [("a", "margin"), ("b", "random")]),
-    "tcm": lambda: TCMSampler(tiny_net(), n_rounds=1),
+    "tcm": lambda: TCMSampler(tiny_net(), n_initial_rounds=1),
 }
 N_ROUNDS = 4
 

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 from sklearn.metrics import cohen_kappa_score
-from tests._internals import accuracy_folds, clopper_pearson, derive_seed, kappa
 
-from skautoal import ALBLSampler, AutoALSampler, LabelingCampaign, StrategySampler
+from skautoal import ALBLSampler, LabelingCampaign, StrategySampler
 from skautoal.campaign import Budget, StablePredictions, TargetAccuracy
+from tests._helpers import flat_autoal
+from tests._internals import accuracy_folds, clopper_pearson, derive_seed, kappa
 from tests.campaign._tools import CheapSampler, make_pool, tiny_net
 
 
@@ -142,7 +143,7 @@ def test_stable_predictions(opened):
 def test_audit(opened, kind):
     X, _ = make_pool()
     sampler = {
-        "autoal": AutoALSampler(tiny_net(), ["margin", "kmeans"], n_steps=2, n_splits=2),
+        "autoal": flat_autoal(tiny_net(), ["margin", "kmeans"], n_steps=2, n_splits=2),
         "albl": ALBLSampler(tiny_net(), ["margin", "kmeans"]),
         "margin": StrategySampler(tiny_net()),
     }[kind]

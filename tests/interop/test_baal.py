@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
-from tests._internals import isolated_rng
 
-from skautoal import AutoALSampler, StrategySampler
+from skautoal import StrategySampler
 from skautoal.exceptions import MissingSignalError
 from skautoal.interop.baal import from_baal
 from skautoal.signals import Signals, compute_signals
 from skautoal.strategies import BALD, EntropyDropout
+from tests._helpers import flat_autoal
+from tests._internals import isolated_rng
 
 heuristics = pytest.importorskip("baal.active.heuristics")
 
@@ -77,7 +78,7 @@ def test_a_heuristic_with_a_state_keeps_it(signals):
 def test_as_a_candidate(blobs):
     X, y = blobs
     strategies = [from_baal(heuristics.BALD()), "margin"]
-    sampler = AutoALSampler(strategies=strategies, n_steps=3, n_splits=2, random_state=0)
+    sampler = flat_autoal(strategies=strategies, n_steps=3, n_splits=2, random_state=0)
     assert sampler.fit(X[:20], y[:20]).query(X[20:], 4).shape == (4,)
 
 

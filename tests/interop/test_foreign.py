@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
-from tests._internals import isolated_rng
+from sklearn.frozen import FrozenEstimator
 
-from skautoal import AutoALSampler, StrategySampler
+from skautoal import StrategySampler
 from skautoal.exceptions import MissingSignalError, StrategyOutputError
 from skautoal.interop.modal import from_modal
 from skautoal.signals import Signals, compute_signals
 from skautoal.strategies import Entropy
-from tests._helpers import TwoInputs, frozen, make_net
+from tests._helpers import TwoInputs, flat_autoal, frozen, make_net
+from tests._internals import isolated_rng
 
 L = 20  # labelled rows of the blobs
 
@@ -97,7 +98,7 @@ def test_numpys_and_torchs_generators_are_lent(signals):
 
 def test_shuffling_the_pool_shuffles_the_answer(mlp_net, blobs):
     X, y = blobs
-    sampler = StrategySampler(mlp_net, from_modal(first), prefit=True, random_state=0)
+    sampler = StrategySampler(FrozenEstimator(mlp_net), from_modal(first), random_state=0)
     sampler.fit(X[:L], y[:L])
     order = np.random.RandomState(0).permutation(len(X) - L)
     picks = sampler.query(X[L:], 6)
@@ -183,7 +184,7 @@ def test_tensors_are_shown_as_arrays(mlp_net, blobs):
 
 def test_datasets_are_stacked(mlp_net, blobs):
     X, y = blobs
-    sampler = StrategySampler(mlp_net, from_modal(uncertain), prefit=True, random_state=0)
+    sampler = StrategySampler(FrozenEstimator(mlp_net), from_modal(uncertain), random_state=0)
     sampler.fit(X[:L], y[:L])
     pool = torch.utils.data.TensorDataset(torch.as_tensor(X[L:]), torch.zeros(len(X) - L))
     assert sampler.query(pool, 5).tolist() == sampler.query(X[L:], 5).tolist()
@@ -210,7 +211,7 @@ def test_wrong_features(signals):
 def test_a_candidate_like_any_other(blobs):
     X, y = blobs
     strategies = [("theirs", from_modal(first)), ("ours", Entropy())]
-    sampler = AutoALSampler(strategies=strategies, n_steps=3, n_splits=2, random_state=0)
+    sampler = flat_autoal(strategies=strategies, n_steps=3, n_splits=2, random_state=0)
     sampler.set_params(theirs__features="embeddings")
     assert sampler.get_params()["theirs__strategy"] is first
     sampler = clone(sampler).fit(X[:L], y[:L])

@@ -7,8 +7,8 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from sklearn.frozen import FrozenEstimator
 from skorch import NeuralNetClassifier
-from tests._internals import isolated_rng
 from torch import nn
 
 from skautoal import AutoALSampler, StrategySampler
@@ -16,7 +16,8 @@ from skautoal.interop.modal import as_query_strategy, from_modal
 from skautoal.modules import MLP
 from skautoal.signals import compute_signals
 from skautoal.strategies import BADGE, Margin
-from tests._helpers import frozen, train
+from tests._helpers import flat_autoal, frozen, train
+from tests._internals import isolated_rng
 
 models = pytest.importorskip("modAL.models")
 
@@ -55,7 +56,7 @@ QUERIES = {
         lambda signals: signals.probabilities[:, 0], random_state=0
     ),
     "sampler": lambda: as_query_strategy(
-        AutoALSampler(strategies=["margin", "kmeans"], n_steps=2, n_splits=2, random_state=0)
+        flat_autoal(strategies=["margin", "kmeans"], n_steps=2, n_splits=2, random_state=0)
     ),
 }
 
@@ -90,7 +91,7 @@ def test_one_sample_by_default(net, blobs):
 
 def test_the_learners_net_is_asked(net, blobs):
     picks, _ = learner_of(net, QUERIES["name"](), blobs).query(blobs[0][L:], n_instances=4)
-    sampler = StrategySampler(net, BADGE(), prefit=True, random_state=0)
+    sampler = StrategySampler(FrozenEstimator(net), BADGE(), random_state=0)
     expected = sampler.fit(blobs[0][:L], blobs[1][:L]).query(blobs[0][L:], 4)
     assert picks.tolist() == expected.tolist()
 
@@ -173,7 +174,7 @@ def test_the_same_rule_picks_the_same(net, signals, blobs, theirs, ours):
 
     strategy = from_modal(getattr(uncertainty, theirs))
     assert strategy.name == theirs
-    expected = StrategySampler(net, ours, prefit=True).fit(blobs[0][:L], blobs[1][:L])
+    expected = StrategySampler(FrozenEstimator(net), ours).fit(blobs[0][:L], blobs[1][:L])
     picks = strategy.select(signals, 6)
     assert sorted(picks.tolist()) == sorted(expected.query(blobs[0][L:], 6).tolist())
 

@@ -11,12 +11,12 @@ import torch
 from sklearn.base import clone
 from skorch import NeuralNetClassifier
 
-from skautoal import AutoALSampler, StrategySampler
+from skautoal import StrategySampler
 from skautoal.exceptions import MissingSignalError
 from skautoal.modules import MLP
 from skautoal.signals import compute_signals
 from skautoal.strategies import STRATEGIES, Margin, TemporalOutputDiscrepancy
-from tests._helpers import ConvNet
+from tests._helpers import ConvNet, flat_autoal
 
 base = pytest.importorskip("skactiveml.base")
 pool = pytest.importorskip("skactiveml.pool")
@@ -44,7 +44,7 @@ def data(blobs):
     return X, y, np.where(np.arange(60) < L, y, np.nan)
 
 
-SAMPLER = AutoALSampler(make_net(), ["margin", "kmeans"], n_steps=3, n_splits=2, random_state=0)
+SAMPLER = flat_autoal(make_net(), ["margin", "kmeans"], n_steps=3, n_splits=2, random_state=0)
 
 
 def test_the_answer_is_that_of_the_sampler(data):
@@ -228,7 +228,7 @@ def test_the_round_before_is_half_of_the_labels(data):
     assert np.nanmax(utilities[0]) > 0
     assert len(query.sampler_.y_labeled_) == L
     assert picks.tolist() == query.query(X, y, batch_size=3).tolist()
-    sampler = AutoALSampler(make_net(), [strategy, "margin"], n_steps=2, n_splits=2)
+    sampler = flat_autoal(make_net(), [strategy, "margin"], n_steps=2, n_splits=2)
     assert SkactivemlQueryStrategy(sampler, random_state=0).query(X, y).shape == (1,)
 
 

@@ -17,12 +17,12 @@ import numpy as np
 import pytest
 import torch
 from skorch import NeuralNetClassifier
-from tests._internals import isolated_rng
 
 from skautoal import StrategySampler, samplers
 from skautoal.modules import MLP
 from skautoal.strategies import STRATEGIES
 from tests._helpers import quick_strategy
+from tests._internals import isolated_rng
 
 skactiveml = pytest.importorskip("skactiveml")
 interop = pytest.importorskip("skautoal.interop.skactiveml")

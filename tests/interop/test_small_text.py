@@ -12,12 +12,13 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from skorch import NeuralNetClassifier
-from tests._internals import isolated_rng
 
-from skautoal import AutoALSampler, StrategySampler
+from skautoal import StrategySampler
 from skautoal.modules import MLP
 from skautoal.signals import compute_signals
 from skautoal.strategies import STRATEGIES
+from tests._helpers import flat_autoal
+from tests._internals import isolated_rng
 
 small_text = pytest.importorskip("small_text")
 BALD = pytest.importorskip("small_text.query_strategies").BALD
@@ -25,7 +26,7 @@ interop = pytest.importorskip("skautoal.interop.small_text")
 as_query_strategy, from_small_text = interop.as_query_strategy, interop.from_small_text
 
 L = 20
-SAMPLER = AutoALSampler(strategies=["margin", "kmeans"], n_steps=3, n_splits=2, random_state=0)
+SAMPLER = flat_autoal(strategies=["margin", "kmeans"], n_steps=3, n_splits=2, random_state=0)
 
 
 def two_column_net():

@@ -8,6 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
+
 from tests._internals import FactorDistances, PointDistances, isolated_rng, kmeans_plusplus
 
 N_DRAWS = 3000

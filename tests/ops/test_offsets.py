@@ -1,6 +1,7 @@
 """Embeddings far from the origin: distances must not drown in rounding."""
 
 import torch
+
 from tests._internals import farthest_first, nearest_distances
 
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import rankdata
+
 from tests._internals import average_ranks, round_robin, top_k
 
 tied_scores = arrays(np.float64, st.integers(1, 40), elements=st.integers(-3, 3).map(float))

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch.utils.data import TensorDataset
 
 from skautoal import ALBLSampler, AutoALSampler, StrategySampler
-from skautoal.strategies import Callable, Margin
+from skautoal.strategies import FunctionStrategy, Margin
 from tests._helpers import TwoInputs, frozen, make_net
 from tests._internals import internal
 
@@ -175,7 +176,7 @@ def test_scores_that_need_the_whole_pool_go_to_disk_and_stay_exact(fitted, scrat
         P = signals.probabilities
         return (P - P.mean(dim=0)).norm(dim=1)
 
-    sampler = fitted(Callable(spread))
+    sampler = fitted(FunctionStrategy(spread))
     expected, utilities = sampler.query(X, 6, return_utilities=True)
     for kind in ("memmap", "iterator", "dataset"):
         pool = KINDS[kind](X, tmp_path)
@@ -191,7 +192,7 @@ def test_nothing_is_left_on_disk_after_an_error(fitted, scratch):
         raise RuntimeError("on purpose")
 
     with pytest.raises(RuntimeError, match="on purpose"):
-        fitted(Callable(fails)).query(X, 3, max_memory=1000)
+        fitted(FunctionStrategy(fails)).query(X, 3, max_memory=1000)
     assert list(scratch.iterdir()) == []
 
 
@@ -240,7 +241,7 @@ def test_predictions_and_explanations_of_pools(fitted, tmp_path):
 
 def test_transformers_see_a_chunk_at_a_time(mlp_net, blobs, tmp_path):
     scaler = StandardScaler().fit(blobs[0])
-    sampler = StrategySampler(make_pipeline(scaler, mlp_net), prefit=True, random_state=0)
+    sampler = StrategySampler(FrozenEstimator(make_pipeline(scaler, mlp_net)), random_state=0)
     sampler.fit(blobs[0][:20], blobs[1][:20])
     expected = sampler.query(X, 6).tolist()
     for kind in ("memmap of doubles", "slices", "iterator", "function"):
@@ -252,7 +253,7 @@ def test_transformers_see_a_chunk_at_a_time(mlp_net, blobs, tmp_path):
 def test_dicts_of_arrays_on_disk(tmp_path):
     parts = {"left": X[:, :2], "right": X[:, 2:]}
     net = make_net(TwoInputs)
-    sampler = StrategySampler(net, prefit=True, random_state=0)
+    sampler = StrategySampler(FrozenEstimator(net), random_state=0)
     sampler.fit({key: value[:9] for key, value in parts.items()}, np.arange(9) % 3)
     expected = sampler.query(parts, 6).tolist()
     stored = {}
@@ -265,7 +266,7 @@ def test_dicts_of_arrays_on_disk(tmp_path):
 
 
 def test_strategies_on_raw_samples_gather_them_from_the_pool(mlp_net, blobs, tmp_path):
-    sampler = StrategySampler(mlp_net, "adversarial_deepfool", prefit=True, random_state=0)
+    sampler = StrategySampler(FrozenEstimator(mlp_net), "adversarial_deepfool", random_state=0)
     sampler.fit(blobs[0][:20], blobs[1][:20])
     expected = sampler.query(X[:40], 3).tolist()
     for kind in ("memmap of doubles", "slices", "function", "dask"):

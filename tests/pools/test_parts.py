@@ -7,6 +7,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+
+from skautoal.pools import ArrayPool, Scratch, SubPool, check_memory
+from skautoal.signals import Signals
+from skautoal.strategies import STRATEGIES
+from tests._helpers import make_signals, quick_strategy, take_signals
 from tests._internals import (
     ChunkCheck,
     first_in_order,
@@ -16,11 +21,6 @@ from tests._internals import (
     rechunk,
     top_k,
 )
-
-from skautoal.pools import ArrayPool, Scratch, SubPool, check_memory
-from skautoal.signals import Signals
-from skautoal.strategies import STRATEGIES
-from tests._helpers import make_signals, quick_strategy, take_signals
 
 HASHES = st.lists(st.integers(0, 6), min_size=1, max_size=40).map(
     lambda values: np.array(values, dtype=np.uint64)

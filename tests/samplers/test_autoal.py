@@ -5,17 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from skautoal import AutoALSampler
-from skautoal.search import BUILDERS
-from skautoal.strategies import BALD, PAPER_CANDIDATES, Callable, Margin
-from tests._helpers import counted_calls
+from skautoal.mixing import BUILDERS
+from skautoal.strategies import BALD, PAPER_CANDIDATES, FunctionStrategy, Margin
+from tests._helpers import counted_calls, flat_autoal
 
 
 def sampler(net=None, strategies=("margin", "bald", "kmeans"), **params):
     options = {"n_steps": 4, "n_splits": 2, "n_passes": 3, "n_instances": 5, "random_state": 0}
-    if net is not None:
-        options["prefit"] = True
-    return AutoALSampler(net, list(strategies), **(options | params))
+    return flat_autoal(net, list(strategies), frozen=net is not None, **(options | params))
 
 
 @pytest.fixture
@@ -64,7 +61,7 @@ def test_a_mode_only_sets_what_is_left_at_auto(mode, meaning, task, mlp_net):
 @pytest.mark.parametrize("objective", ["loss", "coverage"])
 def test_parameters_override_the_mode(builder, objective, task, mlp_net):
     X, y, pool = task
-    fitted = sampler(mlp_net, mode="paper", batch_builder=builder, objective=objective).fit(X, y)
+    fitted = sampler(mlp_net, search="paper", batch_builder=builder, objective=objective).fit(X, y)
     picks, utilities = fitted.query(pool, return_utilities=True)
     assert len(set(picks.tolist())) == 5
     assert set(fitted.search_history_["phase"]) == {"labels" if objective == "loss" else "pool"}
@@ -128,7 +125,9 @@ def test_one_pass_over_the_pool(task, mlp_net):
 
 def test_the_papers_candidates(task, mlp_net):
     X, y, pool = task
-    fitted = AutoALSampler(mlp_net, prefit=True, n_steps=2, n_splits=1, random_state=0).fit(X, y)
+    fitted = flat_autoal(
+        mlp_net, "paper", frozen=True, mode="search", n_steps=2, n_splits=1, random_state=0
+    ).fit(X, y)
     fitted.query(pool)
     assert len(fitted.strategies_) == len(PAPER_CANDIDATES) == 7
     assert list(fitted.strategy_weights_["pool"]) == [name for name, _ in fitted.strategies_]
@@ -138,7 +137,7 @@ def test_names_are_made_distinct(task, mlp_net):
     def mine(signals):
         return signals.probabilities[:, 0]
 
-    given = ["margin", Margin(), mine, ("theirs", mine), BALD(), Callable(mine), "margin"]
+    given = ["margin", Margin(), mine, ("theirs", mine), BALD(), FunctionStrategy(mine), "margin"]
     fitted = sampler(mlp_net, given, mode="vote").fit(*task[:2])
     names = [name for name, _ in fitted.strategies_]
     assert names == ["Margin", "Margin-2", "mine", "theirs", "BALD", "mine-2", "Margin-3"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import pickle
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ import torch
 from scipy import sparse
 from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
@@ -26,7 +27,7 @@ from skorch.dataset import ValidSplit
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from skautoal import AutoALSampler, StrategySampler
+from skautoal import AutoALSampler, Search, StrategySampler
 from skautoal.exceptions import (
     MissingSignalError,
     PoolSizeWarning,
@@ -36,7 +37,7 @@ from skautoal.exceptions import (
 )
 from skautoal.modules import MLP, SmallCNN
 from skautoal.strategies import BatchStrategy, Margin
-from tests._helpers import n_hooks, train
+from tests._helpers import flat_autoal, n_hooks, train
 
 RNG = np.random.RandomState(0)
 X = RNG.standard_normal((12, 4)).astype(np.float32)
@@ -116,35 +117,50 @@ def parameter(name, value, says=None, error=ValueError, **options):
     return Case(f"{name}-{label}", error, match, params={name: value}, **options)
 
 
-def strategies(value, error, match, mode="auto", **options):
+def searching(name, value, says=None, **others):
+    """A parameter of a Search of a wrong value, or of one that others make useless."""
+    case = parameter(name, value, says)
+    return replace(case, params={"mode": "search", **case.params, **others})
+
+
+def strategies(value, error, match, **options):
     label = options.pop("id", re.sub(r"\W+", "-", f"{value!r:.30}").strip("-"))
-    params = {"strategies": value, "mode": mode}
+    params = {"strategies": value, "mode": options.pop("mode", "auto")}
     return Case(f"strategies-{label}", error, match, params=params, **options)
 
 
 def garbage(id, function, match, error=StrategyOutputError):
     function.__name__ = "mine"
     # A search runs the strategies in fit; without one they are first asked by a query.
-    return strategies([function, "margin"], error, match, "search", id=f"returning-{id}")
+    return strategies([function, "margin"], error, match, mode="search", id=f"returning-{id}")
 
 
 CASES = [
     # Parameters of the sampler.
-    parameter("mode", "fast"),
-    parameter("objective", "accuracy"),
+    parameter("search", "fast", "'search' must be 'auto', 'paper', a Search or None.*'fast'"),
+    parameter("search", True, "'search' must be 'auto', 'paper', a Search or None.*True"),
+    searching("objective", "accuracy"),
     parameter("batch_builder", "greedy"),
-    parameter("utilities", "scores"),
-    parameter("backbone", "tail"),
-    parameter("search_net", "mlp"),
-    parameter("threshold", "soft"),
-    parameter("loss_prediction", "yes"),
-    parameter("n_splits", 0),
-    parameter("n_steps", 2.5),
-    parameter("prior", -0.1),
+    searching("utilities", "scores"),
+    searching("fit_net", "tail"),
+    searching("search_net", "mlp"),
+    searching("threshold", "soft"),
+    searching("loss_prediction", "yes"),
+    searching("alternate", "often"),
+    searching("n_splits", 0),
+    searching("n_steps", 2.5),
+    searching("prior", -0.1),
+    searching("alternate", True, "alternate=True.*no effect.*'coverage'", objective="coverage"),
+    searching("fit_net", "module", "fit_net='module'.*no effect.*cov", objective="coverage"),
+    searching("loss_prediction", True, "loss_prediction.*no effect.*'global'", search_net="global"),
+    parameter("n_members", 1),
+    parameter("max_memory", "much", "'max_memory' must be a number of bytes or a text"),
+    parameter("signals", {"n_passes": 3}),
+    parameter("on_error", "ignore"),
+    parameter("on_nonfinite", "drop"),
     parameter("n_passes", 1),
     parameter("n_instances", 0),
     parameter("n_jobs", "many"),
-    parameter("prefit", "no"),
     parameter("verbose", "loud"),
     parameter("random_state", "seed"),
     parameter("classes", 3),
@@ -174,9 +190,9 @@ CASES = [
         id="twice-the-name",
     ),
     strategies(
-        [("mode", Margin()), ("b", "bald")],
+        [("search", Margin()), ("b", "bald")],
         ValueError,
-        "'strategies'.*'mode'.*parameter.*rename",
+        "'strategies'.*'search'.*parameter.*rename",
         id="named-like-a-parameter",
     ),
     strategies(
@@ -277,16 +293,16 @@ CASES = [
         fit=(X[:3], Y[:3]),
     ),
     Case(
-        "prefit-not-fitted",
+        "frozen-not-fitted",
         NotFittedError,
-        "'prefit=True'.*'estimator' is not fitted. Fit it",
-        params={"estimator": net(), "prefit": True},
+        "'estimator' is a FrozenEstimator.*not fitted. Fit the net first",
+        params={"estimator": FrozenEstimator(net())},
     ),
     Case(
-        "prefit-without-a-net",
-        ValueError,
-        "'prefit=True' needs a fitted net in 'estimator'",
-        params={"estimator": None, "prefit": True},
+        "frozen-without-a-net",
+        TypeError,
+        "'estimator' must be a skorch NeuralNetClassifier.*FrozenEstimator",
+        params={"estimator": FrozenEstimator(LogisticRegression())},
     ),
     Case(
         "transformer-of-words",
@@ -481,8 +497,9 @@ def snapshot(value):
 def test_wrong_use(case):
     params = {"strategies": ["margin", "kmeans"], "n_steps": 2, "n_splits": 1, "random_state": 0}
     if case.sampler is StrategySampler:
-        params = {"random_state": 0}
-    sampler = case.sampler(**(params | case.params))
+        sampler = StrategySampler(**({"random_state": 0} | case.params))
+    else:
+        sampler = flat_autoal(**(params | case.params))
     user = [case.params, case.fit, case.query, case.teach]
     before = snapshot(user)
     answer = None
@@ -534,7 +551,9 @@ def test_an_error_leaves_a_prefitted_net_as_it_is():
     fitted = train(net(train_split=None), X, Y.astype(np.int64))
     fitted.module_.train()
     before = snapshot(fitted)
-    sampler = AutoALSampler(fitted, [raising, "margin"], mode="vote", prefit=True).fit(X, Y)
+    sampler = AutoALSampler(FrozenEstimator(fitted), [raising, "margin"], batch_builder="top").fit(
+        X, Y
+    )
     with pytest.raises(StrategyError, match="ZeroDivisionError"):
         sampler.query(POOL)
     with pytest.raises(ValueError, match="expecting 4 features"):
@@ -550,8 +569,8 @@ def test_a_teach_that_fails_late_changes_nothing():
             raise ZeroDivisionError
         return signals.probabilities[:, 0]
 
-    sampler = AutoALSampler(
-        strategies=[moody, "margin"], mode="search", n_steps=2, random_state=0
+    sampler = flat_autoal(
+        strategies=[moody, "margin"], search=Search(), n_steps=2, random_state=0
     ).fit(X, Y)
     answer = sampler.query(POOL, 3).tolist()
     before = set(vars(sampler))
@@ -587,7 +606,7 @@ def test_checks_come_before_training():
     with pytest.raises(ValueError, match="unknown name"):
         AutoALSampler(wrong, ["margn"]).fit(X, Y)
     with pytest.raises(Trained):
-        AutoALSampler(wrong, ["margin"], mode="vote").fit(X, Y)
+        AutoALSampler(wrong, ["margin"], batch_builder="top").fit(X, Y)
 
 
 def test_the_table_is_not_worn_out_by_its_use():

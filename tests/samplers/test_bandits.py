@@ -12,17 +12,17 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 from skorch import NeuralNetClassifier
-from tests._internals import arm_probabilities, class_values, deal, exp4p_update
 from torch import nn, optim
 
 from skautoal import ALBLSampler, TAILORSampler
 from skautoal.modules import MLP
-from skautoal.strategies import Callable
+from skautoal.strategies import FunctionStrategy
+from tests._internals import arm_probabilities, class_values, deal, exp4p_update
 
 
-def by_column(column: int, sign: float = 1.0) -> Callable:
+def by_column(column: int, sign: float = 1.0) -> FunctionStrategy:
     """A strategy that prefers high (or low) values of one feature."""
-    return Callable(lambda signals: sign * signals.X[:, column], needs=("network",))
+    return FunctionStrategy(lambda signals: sign * signals.X[:, column], needs=("network",))
 
 
 @given(st.integers(0, 10_000), st.integers(1, 4), st.integers(1, 8))

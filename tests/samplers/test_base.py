@@ -10,17 +10,18 @@ import torch
 from sklearn.base import clone
 from sklearn.datasets import make_blobs
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skorch import NeuralNetClassifier
-from tests._internals import isolated_rng
 from torch import nn
 
-from skautoal import AutoALSampler, StrategySampler
+from skautoal import StrategySampler
 from skautoal.modules import MLP
 from skautoal.strategies import BADGE, Margin
-from tests._helpers import frozen, n_hooks, train
+from tests._helpers import flat_autoal, frozen, n_hooks, train
+from tests._internals import isolated_rng
 
 X, Y = make_blobs(90, n_features=4, centers=3, cluster_std=3.0, random_state=0)
 X = X.astype(np.float32)
@@ -44,7 +45,7 @@ def net(n_features=4, n_classes=3, **params):
 
 def autoal(estimator="net", **params):
     options = {"strategies": ["margin", "kmeans"], "n_steps": 4, "n_splits": 2, "random_state": 0}
-    return AutoALSampler(net() if estimator == "net" else estimator, **(options | params))
+    return flat_autoal(net() if estimator == "net" else estimator, **(options | params))
 
 
 def single(estimator="net", **params):
@@ -188,7 +189,9 @@ def test_a_prefitted_net_is_used_as_it_is(make):
     before, epochs = frozen(trained), len(trained.history)
     expected = predicted(trained, POOL)
     trained.module_.train()
-    sampler = make(trained, prefit=True).fit(X[:40], Y[:40])
+    sampler = make(
+        FrozenEstimator(trained),
+    ).fit(X[:40], Y[:40])
     assert sampler.estimator_ is trained
     np.testing.assert_allclose(sampler.predict_proba(POOL), expected, atol=1e-6)
     sampler.query(POOL)
@@ -204,7 +207,9 @@ def test_a_prefitted_net_is_used_as_it_is(make):
 def test_a_prefitted_net_may_know_more_classes_than_there_are_labels(make):
     trained = train(net(), X, Y)
     few = Y[:40] < 2
-    sampler = make(trained, prefit=True).fit(X[:40][few], Y[:40][few])
+    sampler = make(
+        FrozenEstimator(trained),
+    ).fit(X[:40][few], Y[:40][few])
     assert sampler.classes_.tolist() == [0, 1, 2]
     assert len(sampler.query(POOL, 4)) == 4
 
@@ -230,7 +235,9 @@ def test_an_estimator_may_be_a_pipeline(make):
 @every_sampler
 def test_a_fitted_pipeline_is_used_as_it_is(make):
     with_scaler = train(make_pipeline(StandardScaler(), net()), X[:40], Y[:40])
-    sampler = make(with_scaler, prefit=True).fit(X[:40], Y[:40])
+    sampler = make(
+        FrozenEstimator(with_scaler),
+    ).fit(X[:40], Y[:40])
     np.testing.assert_allclose(sampler.predict_proba(POOL), predicted(with_scaler, POOL), atol=1e-6)
     assert len(sampler.query(POOL, 4)) == 4
 

@@ -6,26 +6,24 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
-from tests._internals import isolated_rng
 
 from skautoal import (
     ALBLSampler,
-    FixedMixtureSampler,
-    RandomStrategySampler,
-    RandomWeightsSampler,
     REFINESampler,
     SelectALSampler,
     TAILORSampler,
     TCMSampler,
 )
+from skautoal.baselines import FixedMixtureSampler, RandomStrategySampler, RandomWeightsSampler
+from tests._internals import isolated_rng
 
 PAIR = ("margin", "kmeans")
 CHOOSERS = [
     ALBLSampler(strategies=PAIR),
     TAILORSampler(strategies=PAIR),
     REFINESampler(strategies=PAIR),
-    SelectALSampler(typical="kmeans"),
-    TCMSampler(first="kmeans"),
+    SelectALSampler(low_budget="kmeans"),
+    TCMSampler(initial_strategy="kmeans"),
     RandomStrategySampler(strategies=PAIR),
     FixedMixtureSampler(strategies=PAIR, weights=[2, 1]),
     RandomWeightsSampler(strategies=PAIR),

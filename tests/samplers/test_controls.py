@@ -9,20 +9,18 @@ from scipy.stats import rankdata
 
 from skautoal import (
     AutoALSampler,
-    FixedMixtureSampler,
-    RandomStrategySampler,
-    RandomWeightsSampler,
     StrategySampler,
 )
-from skautoal.strategies import Callable
+from skautoal.baselines import FixedMixtureSampler, RandomStrategySampler, RandomWeightsSampler
+from skautoal.strategies import FunctionStrategy
 
-UP = ("up", Callable(lambda signals: signals.X[:, 0], needs=("network",)))
-ACROSS = ("across", Callable(lambda signals: signals.X[:, 1], needs=("network",)))
+UP = ("up", FunctionStrategy(lambda signals: signals.X[:, 0], needs=("network",)))
+ACROSS = ("across", FunctionStrategy(lambda signals: signals.X[:, 1], needs=("network",)))
 
 
 def test_every_strategy_gets_its_turn(blobs):
     X, y = blobs
-    down = ("down", Callable(lambda signals: -signals.X[:, 0], needs=("network",)))
+    down = ("down", FunctionStrategy(lambda signals: -signals.X[:, 0], needs=("network",)))
     sampler = RandomStrategySampler(strategies=[UP, down], random_state=0).fit(X[:10], y[:10])
     order = X[60:, 0].argsort()
     turns = set()
@@ -89,7 +87,7 @@ def test_random_weights_differ_by_seed_and_from_the_vote(blobs):
 
 def test_random_weights_stay_over_rounds(blobs):
     X, y = blobs
-    sampler = RandomWeightsSampler(strategies=["random", "margin"], prefit=False, random_state=0)
+    sampler = RandomWeightsSampler(strategies=["random", "margin"], random_state=0)
     sampler.fit(X[:20], y[:20]).query(X[60:], 5)
     before = sampler.strategy_weights_["pool"]
     sampler.teach(X[20:24], y[20:24]).query(X[60:], 5)

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from scipy.stats import rankdata
+
+from skautoal import AutoALSampler, Search, StrategySampler, TAILORSampler
+from skautoal.exceptions import PoolSizeWarning
+from skautoal.strategies import FunctionStrategy
 from tests._internals import select_by_cost
 
-from skautoal import AutoALSampler, StrategySampler, TAILORSampler
-from skautoal.exceptions import PoolSizeWarning
-from skautoal.strategies import Callable
-
-FIRST = Callable(lambda signals: signals.X[:, 0] - 100, needs=("network",))  # all negative
+FIRST = FunctionStrategy(lambda signals: signals.X[:, 0] - 100, needs=("network",))  # all negative
 
 
 def greedy(ratio, costs, n_instances, budget, order):
@@ -151,7 +151,7 @@ def test_a_bandit_remembers_only_what_was_bought(blobs, pool):
     # Nothing that the arms would bring can be paid, so others fill the budget.
     costs = np.full(100, 50.0)
     costs[pool[0][:, 0].argsort()[:8]] = 1
-    arm = Callable(lambda signals: signals.X[:, 0], needs=("network",))
+    arm = FunctionStrategy(lambda signals: signals.X[:, 0], needs=("network",))
     sampler.set_params(strategies=[arm]).fit(X[:20], y[:20])
     others = sampler.query(pool[0], costs=costs, budget=6)
     assert len(others) == 6
@@ -165,7 +165,7 @@ def test_a_bandit_remembers_only_what_was_bought(blobs, pool):
 def test_weights_of_the_batch_are_those_of_what_was_bought(blobs, pool):
     X, y = blobs
     strategies = ["margin", "kmeans", "random"]
-    sampler = AutoALSampler(strategies=strategies, mode="search", random_state=0)
+    sampler = AutoALSampler(strategies=strategies, search=Search(), random_state=0)
     sampler.fit(X[:20], y[:20])
     everything = sampler.query(pool[0], 100)
     assert sampler.strategy_weights_["batch"] == pytest.approx(sampler.strategy_weights_["pool"])

@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 import torch
 from sklearn.datasets import make_blobs
+from sklearn.frozen import FrozenEstimator
 from torch.utils.data import TensorDataset
 
-from skautoal import ALBLSampler, AutoALSampler, StrategySampler, TAILORSampler
+from skautoal import ALBLSampler, StrategySampler, TAILORSampler
 from skautoal.modules import MLP
 from skautoal.strategies import STRATEGIES
-from tests._helpers import make_net, quick_strategy
+from tests._helpers import flat_autoal, make_net, quick_strategy
 from tests._internals import internal, isolated_rng
 
 N_LABELED, N_SMALL = 30, 120
@@ -46,11 +47,12 @@ def samplers(n_jobs=None) -> dict:
         batch_size=16,
     )
     trained = StrategySampler(net, random_state=0).fit(*LABELED).estimator_
-    options = {"prefit": True, "random_state": 0}
+    trained = FrozenEstimator(trained)
+    options = {"random_state": 0}
     made = {name: StrategySampler(trained, quick_strategy(name), **options) for name in STRATEGIES}
     for mode in MODES:
         search = {"mode": mode, "n_steps": 4, "n_splits": 2, "n_jobs": n_jobs}
-        made[mode] = AutoALSampler(trained, **search, **options)
+        made[mode] = flat_autoal(trained, **search, **options)
     for cls in (ALBLSampler, TAILORSampler):
         made[cls.__name__] = cls(trained, ["margin", "kmeans", "bald"], **options)
     for name, sampler in made.items():

@@ -132,7 +132,7 @@ def test_one_strategy_speaks_for_itself(blobs):
 
 def test_rows_frame_and_text(blobs, labels):
     X = blobs[0]
-    sampler = make(AutoALSampler, mode="vote").fit(X[:30], labels[:30])
+    sampler = make(AutoALSampler, batch_builder="top").fit(X[:30], labels[:30])
     explanation = sampler.explain(X[30:], sampler.query(X[30:], 30))
     names = ["index", "place", "prediction", "probability", "margin", "score", "rank"]
     for name in ("Margin", "BADGE", "KMeans"):

@@ -11,13 +11,13 @@ import torch
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import EarlyStopping
-from tests._internals import evaluation_mode, isolated_rng
 from torch import nn
 
-from skautoal import AutoALSampler, StrategySampler
+from skautoal import AutoALSampler, Search, StrategySampler
 from skautoal.exceptions import PoolSizeWarning
 from skautoal.modules import MLP
-from tests._helpers import TwoInputs, make_net, n_hooks, quick_strategy
+from tests._helpers import TwoInputs, flat_autoal, make_net, n_hooks, quick_strategy
+from tests._internals import evaluation_mode, isolated_rng
 
 
 class Limited(MLP):
@@ -325,8 +325,8 @@ def in_threads(*functions):
 
 def rounds(strategies, seed, X, y):
     """Three rounds of a sampler: what it asked for, and what its net says in the end."""
-    sampler = AutoALSampler(
-        strategies=strategies, mode="search", n_steps=3, n_splits=2, random_state=seed
+    sampler = flat_autoal(
+        strategies=strategies, search=Search(), n_steps=3, n_splits=2, random_state=seed
     )
     sampler.estimator = net_of(MLP)
     sampler.fit(X[:24], y[:24])

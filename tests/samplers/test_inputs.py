@@ -15,9 +15,17 @@ from skorch.dataset import ValidSplit
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from skautoal import AutoALSampler, StrategySampler
+from skautoal import SignalOptions, StrategySampler
 from skautoal.modules import MLP, SmallCNN
-from tests._helpers import ConvNet, HeadFirst, OneLogit, PooledTokens, SoftmaxMLP, TwoInputs
+from tests._helpers import (
+    ConvNet,
+    HeadFirst,
+    OneLogit,
+    PooledTokens,
+    SoftmaxMLP,
+    TwoInputs,
+    flat_autoal,
+)
 
 RNG = np.random.RandomState(0)
 X = RNG.randint(-9, 10, (90, 4))  # integers are exact in every dtype
@@ -33,7 +41,7 @@ def net(module=MLP, **params):
 
 def autoal(estimator="net", **params):
     options = {"strategies": ["margin", "kmeans"], "n_steps": 3, "n_splits": 2, "random_state": 0}
-    return AutoALSampler(net() if estimator == "net" else estimator, **(options | params))
+    return flat_autoal(net() if estimator == "net" else estimator, **(options | params))
 
 
 def works(sampler, X, y, pool, n_classes=3):
@@ -314,13 +322,13 @@ def test_binary_nets(labels):
         assert set(sampler.predict(floats).tolist()) <= set(labels)
 
 
-@pytest.mark.parametrize("backbone", ["head", "module"])
-def test_early_stopping_with_few_labels(backbone):
+@pytest.mark.parametrize("fit_net", ["head", "module"])
+def test_early_stopping_with_few_labels(fit_net):
     """skorch's default validation split asks for five samples a class."""
     estimator = net(callbacks=[EarlyStopping(patience=2)], max_epochs=4)
     floats = X.astype(np.float32)
     rows = np.concatenate([np.flatnonzero(Y == c)[:2] for c in range(3)])
-    sampler = autoal(estimator, backbone=backbone)
+    sampler = autoal(estimator, mode="search", fit_net=fit_net)
     works(sampler, floats[rows], Y[rows], floats)
     assert "valid_loss" in sampler.estimator_.history[-1]
 
@@ -341,6 +349,6 @@ def test_a_chatty_net_is_silent(capfd):
 
 def test_a_named_embedding_layer():
     labelled, y, pool = small()
-    by_name = autoal(embedding_layer="head")
+    by_name = autoal(signals=SignalOptions("head"))
     assert works(by_name, labelled, y, pool) == works(autoal(), labelled, y, pool)
-    works(autoal(embedding_layer="body.2"), labelled, y, pool)
+    works(autoal(signals=SignalOptions("body.2")), labelled, y, pool)

@@ -24,11 +24,20 @@ from hypothesis.stateful import (
 )
 from sklearn.base import clone
 from sklearn.datasets import make_blobs
+from sklearn.frozen import FrozenEstimator
 from torch.utils.data import TensorDataset
 
-from skautoal import ALBLSampler, AutoALSampler, StrategySampler, TAILORSampler, TCMSampler
+from skautoal import (
+    ALBLSampler,
+    AutoALSampler,
+    Search,
+    SignalOptions,
+    StrategySampler,
+    TAILORSampler,
+    TCMSampler,
+)
 from skautoal.exceptions import PoolSizeWarning, StrategyError
-from tests._helpers import frozen, n_hooks, train
+from tests._helpers import flat_autoal, frozen, n_hooks, train
 from tests._internals import internal, isolated_rng
 from tests.samplers._trap import Broken, Trap, moody, trapped_net
 
@@ -40,7 +49,7 @@ Y[:N_FIRST] = np.arange(N_FIRST) % 3  # every class can be held out from the sta
 
 def autoal(mode):
     def make(net):
-        return AutoALSampler(net, LIST, mode=mode, n_steps=2, n_splits=2)
+        return flat_autoal(net, LIST, mode=mode, n_steps=2, n_splits=2)
 
     return make
 
@@ -52,17 +61,18 @@ MAKERS = {
     "vote": autoal("vote"),
     "one": lambda net: StrategySampler(net, "bald"),
     "own": lambda net: StrategySampler(net, moody),
-    "prefit": lambda net: StrategySampler(train(net, X, Y), "badge", prefit=True),
+    "prefit": lambda net: StrategySampler(FrozenEstimator(train(net, X, Y)), "badge"),
     "albl": lambda net: ALBLSampler(net, LIST, p_min=0.1),
     "tailor": lambda net: TAILORSampler(net, LIST),
-    "tcm": lambda net: TCMSampler(net, first="kmeans", n_rounds=1),
+    "tcm": lambda net: TCMSampler(net, initial_strategy="kmeans", n_initial_rounds=1),
 }
 # What may be set of a sampler between two steps, where it has such a parameter.
 CHANGES = [
     *({"random_state": seed} for seed in range(3)),
-    *({"mode": mode} for mode in ("auto", "search", "vote")),
+    *({"search": search} for search in (None, Search(n_steps=2, n_splits=2))),
+    *({"batch_builder": builder} for builder in ("auto", "top")),
     *({"n_instances": n} for n in (2, 5)),
-    *({"n_passes": n} for n in (3, 10)),
+    *({"signals": SignalOptions(n_passes=n)} for n in (3, 10)),
     *({"strategies": names} for names in (LIST, ["margin", "kmeans"], [moody])),
     *({"strategy": name} for name in ("bald", "margin", moody)),
     *({"moody": strategy} for strategy in ("entropy", moody)),

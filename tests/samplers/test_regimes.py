@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
-from tests._internals import highest_of_each_class, removal_errors
 
 from skautoal import SelectALSampler, StrategySampler, TCMSampler
 from skautoal.signals import Signals
 from skautoal.strategies import Margin, RandomSampling, TypiClust
+from tests._internals import highest_of_each_class, removal_errors
 
 
 def chosen_by(strategy, sampler, X, y, n_instances):
@@ -44,7 +44,7 @@ def test_tcm_counts_classes_that_have_no_label_yet(blobs):
 
 def test_tcm_changes_over_after_so_many_rounds(blobs):
     X, y = blobs
-    sampler = TCMSampler(n_rounds=2, labels_per_class=0, random_state=0)
+    sampler = TCMSampler(n_initial_rounds=2, labels_per_class=0, random_state=0)
     phases = [sampler.teach(X[:20], y[:20]).phase_]  # the first teach is a fit
     for start in (20, 25, 30):
         sampler.query(X[40:], 5)

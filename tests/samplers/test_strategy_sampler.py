@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.frozen import FrozenEstimator
 
 from skautoal import StrategySampler
-from skautoal.strategies import STRATEGIES, Callable, Margin
+from skautoal.strategies import STRATEGIES, FunctionStrategy, Margin
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ QUICK = [
 @pytest.mark.parametrize("name", QUICK)
 def test_every_strategy_in_a_sampler(name, task, mlp_net):
     X, y, pool = task
-    sampler = StrategySampler(mlp_net, name, prefit=True, random_state=0).fit(X, y)
+    sampler = StrategySampler(FrozenEstimator(mlp_net), name, random_state=0).fit(X, y)
     picks, utilities = sampler.query(pool, 4, return_utilities=True)
     assert len(set(picks.tolist())) == 4
     assert utilities.shape == (90,)
@@ -35,7 +36,7 @@ def test_every_strategy_in_a_sampler(name, task, mlp_net):
 
 def test_picks_are_the_top_of_the_scores(task, mlp_net):
     X, y, pool = task
-    sampler = StrategySampler(mlp_net, "margin", prefit=True).fit(X, y)
+    sampler = StrategySampler(FrozenEstimator(mlp_net), "margin").fit(X, y)
     picks, utilities = sampler.query(pool, 4, return_utilities=True)
     P = np.sort(sampler.predict_proba(pool), axis=1)
     np.testing.assert_allclose(utilities, -(P[:, -1] - P[:, -2]), atol=1e-6)
@@ -48,8 +49,8 @@ def test_picks_are_the_top_of_the_scores(task, mlp_net):
 )
 def test_a_strategy_may_be_named_made_or_written(strategy, task, mlp_net):
     X, y, pool = task
-    expected = StrategySampler(mlp_net, prefit=True).fit(X, y).query(pool, 4)
-    found = StrategySampler(mlp_net, strategy, prefit=True).fit(X, y).query(pool, 4)
+    expected = StrategySampler(FrozenEstimator(mlp_net)).fit(X, y).query(pool, 4)
+    found = StrategySampler(FrozenEstimator(mlp_net), strategy).fit(X, y).query(pool, 4)
     assert found.tolist() == expected.tolist()
 
 
@@ -61,15 +62,15 @@ def test_a_strategy_sees_the_labelled_samples(task, mlp_net):
         H = signals.embeddings
         return -(H - signals.labeled.embeddings[0]).norm(dim=1)
 
-    strategy = Callable(near_the_first, needs=("embeddings", "labeled"))
-    sampler = StrategySampler(mlp_net, strategy, prefit=True).fit(X, y)
+    strategy = FunctionStrategy(near_the_first, needs=("embeddings", "labeled"))
+    sampler = StrategySampler(FrozenEstimator(mlp_net), strategy).fit(X, y)
     assert sampler.query(np.concatenate([pool, X[:1]]), 1).tolist() == [90]
 
 
 def test_the_round_before(task):
     X, y, pool = task
     sampler = StrategySampler(
-        strategy=Callable(
+        strategy=FunctionStrategy(
             lambda s: (s.probabilities - s.previous_probabilities).abs().sum(1),
             needs=("probabilities", "previous_probabilities"),
         ),

@@ -15,13 +15,12 @@ from scipy.stats import rankdata
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from skautoal import AutoALSampler
 from skautoal.exceptions import FewLabelsWarning
+from skautoal.mixing import BUILDERS, equal_weights
 from skautoal.modules import MLP
-from skautoal.search import BUILDERS, vote_weights
 from skautoal.signals import Signals
-from skautoal.strategies import BatchStrategy, Callable, Margin
-from tests._helpers import make_net
+from skautoal.strategies import BatchStrategy, FunctionStrategy, Margin
+from tests._helpers import flat_autoal, make_net
 from tests._internals import (
     GlobalSearchNet,
     LabelArrays,
@@ -36,8 +35,7 @@ from tests._internals import (
 MODES = ("auto", "search", "paper", "vote")
 OBJECTIVES = ("loss", "bilevel", "coverage", "mixed")
 SEARCH_NETS = ("utilities", "global", "module")
-# The last is strategy_weights_["batch"] before it is averaged, for those who keep records.
-DOCUMENTED = {"strategy_weights_", "search_history_", "timings_", "_batch_weights"}
+DOCUMENTED = {"strategy_weights_", "search_history_", "timings_", "dropped_strategies_"}
 
 
 def tiny_net(n_features=5, n_classes=3, **params):
@@ -54,14 +52,14 @@ def sampler(**params):
         "n_passes": 3,
         "random_state": 0,
     }
-    return AutoALSampler(params.pop("estimator", tiny_net()), **(options | params))
+    return flat_autoal(params.pop("estimator", tiny_net()), **(options | params))
 
 
 def weights(fitted, on="pool"):
     return np.array(list(fitted.strategy_weights_[on].values()))
 
 
-class Counting(Callable):
+class Counting(FunctionStrategy):
     """Counts its runs; a clone would forget them, a sampler does not clone strategies."""
 
     def __init__(self, function, needs=("probabilities",)):
@@ -118,7 +116,7 @@ def test_fit_net_may_be_a_copy_of_the_module(objective, search_net, task):
     X, y, pool = task
     for mode in ("search", "paper"):
         fitted = sampler(
-            mode=mode, objective=objective, search_net=search_net, backbone="module"
+            mode=mode, objective=objective, search_net=search_net, fit_net="module"
         ).fit(X, y)
         assert len(set(fitted.query(pool).tolist())) == 5
         assert (fitted.search_history_["grad_norm"] > 0).all()
@@ -133,7 +131,7 @@ def test_the_module_reads_the_candidates_of_a_large_pool(task, monkeypatch):
         return run_search(net, labels, arrays, **options)
 
     monkeypatch.setattr(*internal("objectives.max_candidates"), 20)
-    monkeypatch.setattr(*internal("adaptive.run_search"), watched)
+    monkeypatch.setattr(*internal("round.run_search"), watched)
     sampler(mode="search", objective="coverage", search_net="module").fit(X, y).query(pool)
     (arrays,) = seen
     assert 5 < len(arrays.coverage.candidates) < len(pool)
@@ -178,7 +176,7 @@ def reads(column, name, function=lambda x: x):
         return function(signals.X[:, column])
 
     score.__name__ = name
-    return Callable(score, needs=("network",))
+    return FunctionStrategy(score, needs=("network",))
 
 
 def noisy_labels(marked):
@@ -217,7 +215,7 @@ def boundary(axis):
 )
 def test_the_right_strategy_is_trusted_most(mode, search_net, objective, plant, right):
     X, y, strategies = plant(right)
-    fitted = AutoALSampler(
+    fitted = flat_autoal(
         strategies=strategies, mode=mode, objective=objective, search_net=search_net, random_state=0
     )
     fitted.fit(X[:120], y[:120]).query(X[120:])
@@ -270,7 +268,7 @@ def test_the_paper_mode_climbs_the_objective_that_was_asked_for(task):
         for mode, params in (("paper", {}), ("search", as_paper))
     )
     assert np.array_equal(paper.search_history_, same.search_history_)
-    alternating = sampler(mode="paper").fit(X, y)
+    alternating = sampler(search="paper").fit(X, y)
     still = sampler(objective="loss", **as_paper).fit(X, y)
     assert not np.array_equal(alternating.search_history_, still.search_history_)
 
@@ -278,7 +276,7 @@ def test_the_paper_mode_climbs_the_objective_that_was_asked_for(task):
 def test_a_strong_prior_is_the_vote():
     X, y, strategies = noisy_labels(3)
     free, strong = (
-        AutoALSampler(
+        flat_autoal(
             strategies=strategies,
             objective="loss",
             search_net="global",
@@ -326,9 +324,9 @@ def test_the_rows_that_agreement_is_measured_on_are_drawn_by_the_seed(task, monk
 
     def watched(utilities, order=None):
         orders.append(order.tolist())
-        return vote_weights(utilities, order)
+        return equal_weights(utilities, order)
 
-    monkeypatch.setattr(*internal("adaptive.vote_weights"), watched)
+    monkeypatch.setattr(*internal("round.equal_weights"), watched)
     fitted = sampler(mode="vote").fit(X, y)
     for _ in range(2):
         fitted.query(pool)
@@ -365,7 +363,7 @@ def test_a_search_that_could_not_learn_ranks_as_the_vote(search_net, loss_predic
 
 def test_a_single_strategy_is_that_strategy(task):
     X, y, pool = task
-    fitted = sampler(strategies=["margin"], batch_builder="top").fit(X, y)
+    fitted = sampler(strategies=["margin"], mode="vote").fit(X, y)
     P = fitted.predict_proba(pool)
     ordered = np.sort(P, axis=1)
     expected = np.argsort(ordered[:, -1] - ordered[:, -2])[:5]
@@ -524,8 +522,8 @@ def test_a_net_without_a_linear_head_may_vote_and_search_with_copies(task):
 
     strategies = ["margin", "random"]
     net = make_net(Bare, max_epochs=3, lr=0.1)
-    for params in ({"mode": "vote"}, {"objective": "loss", "backbone": "module"}):
-        fitted = sampler(estimator=net, strategies=strategies, batch_builder="top", **params)
+    for params in ({"mode": "vote"}, {"objective": "loss", "fit_net": "module"}):
+        fitted = sampler(estimator=net, strategies=strategies, mode="vote", **params)
         assert len(fitted.fit(X, y).query(pool)) == 5
 
 

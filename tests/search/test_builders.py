@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare, rankdata
 
+from skautoal.mixing import BUILDERS, build_batch
 from skautoal.pools import StreamPool
-from skautoal.search import BUILDERS, build_batch
 from skautoal.signals import Signals
 from tests._helpers import make_signals, take_signals
 from tests._internals import ChunkCheck, internal
@@ -18,7 +18,7 @@ from tests._internals import ChunkCheck, internal
 
 def build(builder, scores, signals, b, seed=0):
     scores = torch.as_tensor(scores, dtype=torch.float32)
-    return build_batch(builder, scores, signals, b, np.random.RandomState(seed)).tolist()
+    return build_batch(builder, scores, signals, b, np.random.RandomState(seed)).picks.tolist()
 
 
 @pytest.mark.parametrize("builder", BUILDERS)

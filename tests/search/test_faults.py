@@ -1,20 +1,17 @@
-"""Strategies that fail or never end: named, or left out as if they had not been there."""
+"""Strategies that fail: named, or left out as if they had not been there."""
 
 from __future__ import annotations
 
-import threading
 import time
 
 import numpy as np
 import pytest
 import torch
-from tests._internals import PROCESS_LOCK, isolated_rng
 
-from skautoal import AutoALSampler
 from skautoal.exceptions import StrategyDroppedWarning, StrategyError, StrategyOutputError
-from skautoal.search import candidate_utilities
-from skautoal.strategies import BADGE, BatchStrategy, Callable, Margin, Strategy
-from tests._helpers import make_signals
+from skautoal.mixing import candidate_utilities
+from skautoal.strategies import BADGE, BatchStrategy, FunctionStrategy, Margin, Strategy
+from tests._helpers import candidates_of, flat_autoal, make_signals
 
 OTHERS = [("margin", Margin()), ("badge", BADGE()), ("entropy", "entropy")]
 QUICK = {"random_state": 0, "n_steps": 3, "n_splits": 2}
@@ -90,7 +87,7 @@ def data(blobs):
 
 
 def sampler_of(strategies, **params):
-    return AutoALSampler(strategies=strategies, **{**QUICK, **params})
+    return flat_autoal(strategies=strategies, **{**QUICK, **params})
 
 
 @pytest.mark.parametrize("mode", ["auto", "search"])
@@ -215,80 +212,9 @@ def test_with_threads_the_first_strategy_is_named():
         raise ZeroDivisionError("its fault")
 
     with pytest.raises(StrategyError, match="late raised ZeroDivisionError: its fault") as caught:
-        candidate_utilities(
-            [Callable(late), Raises()], make_signals(), 3, kind="rank", seed=0, n_jobs=2
-        )
+        candidates = candidates_of([FunctionStrategy(late), Raises()], n_jobs=2)
+        candidate_utilities(candidates, make_signals(), 3, kind="rank", seed=0)
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
-
-
-# ---------------------------------------------------------------- time
-
-
-@pytest.fixture
-def gate():
-    """Closed while a test runs; threads that were left behind end with it."""
-    event = threading.Event()
-    yield event
-    event.set()
-
-
-def test_a_strategy_that_hangs_is_left_behind(data, gate):
-    X, y, pool = data
-
-    def hangs(signals):
-        gate.wait(60)
-
-    options = {"mode": "auto", "strategy_timeout": 1.5}
-    without = sampler_of(OTHERS).fit(X, y)
-    sampler = sampler_of([hangs, *OTHERS], on_error="drop", **options).fit(X, y)
-    start = time.monotonic()
-    with pytest.warns(StrategyDroppedWarning, match=r"hangs did not end within 1\.5 s"):
-        picks = sampler.query(pool, 3)
-    assert time.monotonic() - start < 20
-    assert picks.tolist() == without.query(pool, 3).tolist()
-    with pytest.raises(StrategyError, match="hangs did not end"):
-        sampler_of([hangs, *OTHERS], **options).fit(X, y).query(pool, 3)
-
-
-def test_a_strategy_that_hangs_in_fit_is_named(data, gate):
-    X, y, _ = data
-
-    def hangs(signals):
-        gate.wait(20)
-        return signals.probabilities[:, 0]
-
-    with pytest.raises(StrategyError, match="hangs did not end"):
-        sampler_of([hangs, *OTHERS], mode="search", strategy_timeout=1.0).fit(X, y)
-
-
-def test_one_that_hangs_with_the_global_generators_ends_the_work(data, gate):
-    X, y, pool = data
-
-    def trains(signals):
-        with isolated_rng(0):
-            gate.wait(60)
-
-    sampler = sampler_of([trains, *OTHERS], on_error="drop", strategy_timeout=1.5).fit(X, y)
-    with pytest.raises(StrategyError, match=r"did not end.*Start the process again"):
-        sampler.query(pool, 3)
-    gate.set()
-    deadline = time.monotonic() + 20
-    while PROCESS_LOCK.owner is not None and time.monotonic() < deadline:
-        time.sleep(0.01)
-    with PROCESS_LOCK:  # free again, and the generators are back where they were
-        pass
-
-
-def test_a_timeout_that_is_not_reached_changes_nothing(data):
-    X, y, pool = data
-    plain, timed = (
-        sampler_of([*OTHERS, "kmeans"], strategy_timeout=seconds, mode="search")
-        .fit(X, y)
-        .query(pool, 5)
-        .tolist()
-        for seconds in (None, 60)
-    )
-    assert plain == timed
 
 
 def test_interrupts_are_no_faults_of_a_strategy(data):
@@ -301,12 +227,10 @@ def test_interrupts_are_no_faults_of_a_strategy(data):
             raise KeyboardInterrupt
         return signals.probabilities[:, 0]
 
-    for seconds in (None, 60):
-        calls.clear()
-        sampler = sampler_of([interrupted, *OTHERS], on_error="drop", strategy_timeout=seconds)
-        sampler.fit(X, y)
-        with pytest.raises(KeyboardInterrupt):
-            sampler.query(pool, 3)
-        again = sampler.query(pool, 3)
-        assert again.tolist() == sampler.query(pool, 3).tolist()
-        assert sampler.dropped_strategies_ == {}
+    sampler = sampler_of([interrupted, *OTHERS], on_error="drop")
+    sampler.fit(X, y)
+    with pytest.raises(KeyboardInterrupt):
+        sampler.query(pool, 3)
+    again = sampler.query(pool, 3)
+    assert again.tolist() == sampler.query(pool, 3).tolist()
+    assert sampler.dropped_strategies_ == {}

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from tests._internals import sample_features
 
 from skautoal.signals import Signals
 from tests._helpers import make_signals, take_signals
+from tests._internals import sample_features
 
 
 def features(signals, utilities, seed=0):

@@ -9,15 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from skautoal import AutoALSampler, REFINESampler
-from skautoal.search import progressive_filter
+from skautoal import REFINESampler
+from skautoal.mixing import progressive_filter
 from skautoal.signals import Signals
-from skautoal.strategies import BADGE, Callable, KMeans, Margin, UncertaintyHerding
-from tests._helpers import make_signals, take_signals
+from skautoal.strategies import BADGE, FunctionStrategy, KMeans, Margin, UncertaintyHerding
+from tests._helpers import candidates_of, make_signals, take_signals
 
 STRATEGIES = [Margin(), KMeans(), BADGE()]
-HIGHEST = Callable(lambda signals: signals.embeddings[:, 0], needs=("embeddings",))
-LOWEST = Callable(lambda signals: -signals.embeddings[:, 0], needs=("embeddings",))
+HIGHEST = FunctionStrategy(lambda signals: signals.embeddings[:, 0], needs=("embeddings",))
+LOWEST = FunctionStrategy(lambda signals: -signals.embeddings[:, 0], needs=("embeddings",))
 
 
 @given(
@@ -31,14 +31,16 @@ def test_enough_is_left_and_each_round_leaves_less(n, b, n_rounds, n_subsets, se
     signals = make_signals(n, seed=seed)
     b = min(b, n)
     options = {"n_subsets": n_subsets, "seed": seed}
-    rows = progressive_filter(STRATEGIES, signals, b, n_rounds=n_rounds, **options)
+    rows = progressive_filter(candidates_of(STRATEGIES), signals, b, n_rounds=n_rounds, **options)
     assert len(rows) >= b
     assert_array_equal(rows, np.unique(rows))
     if n_rounds == 0:
         assert_array_equal(rows, np.arange(n))
         return
     assert len(rows) <= len(STRATEGIES) * n_subsets * b
-    before = progressive_filter(STRATEGIES, signals, b, n_rounds=n_rounds - 1, **options)
+    before = progressive_filter(
+        candidates_of(STRATEGIES), signals, b, n_rounds=n_rounds - 1, **options
+    )
     assert set(rows.tolist()) <= set(before.tolist())
 
 
@@ -47,7 +49,7 @@ def test_every_notion_of_value_survives_and_the_rest_leaves(n_rounds):
     values = torch.as_tensor(np.random.RandomState(0).permutation(200)).double()
     signals = Signals(embeddings=values[:, None])
     rows = progressive_filter(
-        [HIGHEST, LOWEST], signals, 10, n_rounds=n_rounds, n_subsets=4, seed=0
+        candidates_of([HIGHEST, LOWEST]), signals, 10, n_rounds=n_rounds, n_subsets=4, seed=0
     )
     left = values[rows].numpy()
     assert (left < 40).any()
@@ -58,16 +60,18 @@ def test_every_notion_of_value_survives_and_the_rest_leaves(n_rounds):
 def test_the_filter_follows_shuffled_rows():
     signals = make_signals(60)
     order = np.random.RandomState(0).permutation(60)
-    straight = progressive_filter(STRATEGIES, signals, 4, n_rounds=2, n_subsets=2, seed=1)
+    straight = progressive_filter(
+        candidates_of(STRATEGIES), signals, 4, n_rounds=2, n_subsets=2, seed=1
+    )
     shuffled = progressive_filter(
-        STRATEGIES, take_signals(signals, order), 4, n_rounds=2, n_subsets=2, seed=1
+        candidates_of(STRATEGIES), take_signals(signals, order), 4, n_rounds=2, n_subsets=2, seed=1
     )
     assert set(order[shuffled].tolist()) == set(straight.tolist())
 
 
 def test_refine_is_uncertainty_herding_on_the_filtered_pool(blobs):
     X, y = blobs
-    sampler = REFINESampler(strategies=["margin", "badge"], n_rounds=2, n_subsets=2)
+    sampler = REFINESampler(strategies=["margin", "badge"], n_filter_rounds=2, n_subsets=2)
     sampler.set_params(random_state=0).fit(X[:20], y[:20])
     indices, utilities = sampler.query(X[20:], 6, return_utilities=True)
     left = sampler.filtered_
@@ -82,19 +86,10 @@ def test_refine_is_uncertainty_herding_on_the_filtered_pool(blobs):
 
 def test_refine_without_rounds_is_uncertainty_herding(blobs):
     X, y = blobs
-    sampler = REFINESampler(strategies=["margin"], n_rounds=0, random_state=0).fit(X[:20], y[:20])
+    sampler = REFINESampler(strategies=["margin"], n_filter_rounds=0, random_state=0).fit(
+        X[:20], y[:20]
+    )
     alone = UncertaintyHerding().query(
         sampler.estimator_, X[20:], 6, X_labeled=X[:20], y_labeled=y[:20]
     )
     assert set(sampler.query(X[20:], 6).tolist()) == set(alone.tolist())
-
-
-def test_autoal_builds_its_batch_from_the_filtered_pool(blobs):
-    X, y = blobs
-    middle = Callable(lambda signals: -abs(signals.X[:, 0] - np.median(X[20:, 0])), ("network",))
-    sampler = AutoALSampler(strategies=[("middle", middle)], filter_rounds=2, random_state=0)
-    indices, scores = sampler.fit(X[:20], y[:20]).query(X[20:], 5, return_utilities=True)
-    # Three halves give 15 samples, all of them near the median of the first feature.
-    assert scores[indices].min() >= np.sort(scores)[-40]
-    free = sampler.set_params(filter_rounds=0).fit(X[:20], y[:20])
-    assert scores[free.query(X[20:], 5)].min() < scores[indices].min()

@@ -7,12 +7,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 from sklearn.linear_model import LogisticRegression
-from tests._internals import HeadFitNet, ModuleFitNet, batched_heads, candidate_utilities
 
 from skautoal.search import stratified_splits
 from skautoal.signals import compute_signals
 from skautoal.strategies import STRATEGIES
-from tests._helpers import frozen, n_hooks
+from tests._helpers import candidates_of, frozen, n_hooks
+from tests._internals import HeadFitNet, ModuleFitNet, batched_heads, candidate_utilities
 
 BACKBONES = ("head", "module")
 
@@ -169,7 +169,9 @@ def test_every_strategy_runs_on_simulated_pools(backbone, labels):
         slow = {"ensemble_probabilities", "previous_probabilities"}
         strategies = [s for s in strategies if not slow & set(s.needs)]
     for pool in fit_net(backbone, labels, splits=labels[2][:1]).simulated_pools():
-        utilities = candidate_utilities(strategies, pool.signals, 3, kind="rank", seed=0)
+        utilities = candidate_utilities(
+            candidates_of(strategies), pool.signals, 3, kind="rank", seed=0
+        )
         assert utilities.shape == (len(pool.rows), len(strategies))
 
 

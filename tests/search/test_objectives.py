@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+
+from skautoal.signals import Signals
+from tests._helpers import make_signals, take_signals
 from tests._internals import (
     Coverage,
     SimulatedPool,
@@ -14,9 +17,6 @@ from tests._internals import (
     label_values,
     pool_coverage,
 )
-
-from skautoal.signals import Signals
-from tests._helpers import make_signals, take_signals
 
 
 def simulated_pool(n=11, C=3, d=4, seed=0):

@@ -18,12 +18,12 @@ from types import FrameType
 import numpy as np
 import pytest
 import torch
+from sklearn.frozen import FrozenEstimator
 
 import skautoal
-from skautoal import AutoALSampler
 from skautoal.modules import MLP
-from skautoal.strategies import PAPER_CANDIDATES, STRATEGIES, Callable
-from tests._helpers import counted_calls, make_net, quick_strategy, train
+from skautoal.strategies import PAPER_CANDIDATES, STRATEGIES, FunctionStrategy
+from tests._helpers import counted_calls, flat_autoal, make_net, quick_strategy, train
 from tests._internals import internal
 
 PACKAGE = os.path.dirname(skautoal.__file__)
@@ -124,7 +124,9 @@ def watched(run, *folders: str) -> dict:
 def test_no_loop_over_samples_in_fit_and_query(net, mode):
     def run(scale):
         X, y, pool = make_task(scale)
-        sampler = AutoALSampler(net, list(PAPER_CANDIDATES), mode=mode, prefit=True, random_state=0)
+        sampler = flat_autoal(
+            FrozenEstimator(net), list(PAPER_CANDIDATES), mode=mode, random_state=0
+        )
         sampler.fit(X, y).query(pool, N_INSTANCES)
 
     assert watched(run) == {}
@@ -133,7 +135,7 @@ def test_no_loop_over_samples_in_fit_and_query(net, mode):
 @pytest.mark.parametrize("mode", ["auto", "search"])
 def test_a_query_reads_pool_and_labels_once_for_all_signals(net, mode):
     X, y, pool = make_task(1)
-    sampler = AutoALSampler(net, list(PAPER_CANDIDATES), mode=mode, prefit=True, random_state=0)
+    sampler = flat_autoal(FrozenEstimator(net), list(PAPER_CANDIDATES), mode=mode, random_state=0)
     sampler.fit(X, y)
     with counted_calls(net.module_) as sizes:
         sampler.query(pool, N_INSTANCES)
@@ -185,22 +187,24 @@ LOOPS = {
 
 @pytest.mark.parametrize("loop", LOOPS.values(), ids=LOOPS)
 def test_a_loop_over_samples_would_be_found(net, loop):
-    strategy = Callable(lambda signals: loop(signals.probabilities.numpy()))
+    strategy = FunctionStrategy(lambda signals: loop(signals.probabilities.numpy()))
     assert watched(querying(strategy, net), __file__)
 
 
 def test_a_loop_over_the_held_out_labels_would_be_found(net, monkeypatch):
 
-    honest = getattr(*internal("adaptive.label_values"))
+    honest = getattr(*internal("round.label_values"))
 
     def one_by_one(pool, *args):
         return torch.stack([value.clone() for value in honest(pool, *args)])
 
-    monkeypatch.setattr(*internal("adaptive.label_values"), one_by_one)
+    monkeypatch.setattr(*internal("round.label_values"), one_by_one)
 
     def run(scale):
         X, y, _ = make_task(scale)
         options = {"mode": "search", "n_steps": 2, "n_splits": 1}
-        AutoALSampler(net, ["margin", "entropy"], prefit=True, random_state=0, **options).fit(X, y)
+        flat_autoal(FrozenEstimator(net), ["margin", "entropy"], random_state=0, **options).fit(
+            X, y
+        )
 
     assert watched(run, __file__)

@@ -7,6 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from skautoal.search import stratified_splits
+from skautoal.signals import compute_signals
 from tests._internals import (
     HISTORY_COLUMNS,
     Coverage,
@@ -24,10 +28,6 @@ from tests._internals import (
     run_search,
     standardize,
 )
-from torch.utils._python_dispatch import TorchDispatchMode
-
-from skautoal.search import stratified_splits
-from skautoal.signals import compute_signals
 
 K = 3
 #: Operations after which a program has to wait for numbers from the device.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
+
+from tests._helpers import n_hooks
 from tests._internals import (
     GlobalSearchNet,
     ModuleSearchNet,
@@ -12,8 +14,6 @@ from tests._internals import (
     inspect_net,
     isolated_rng,
 )
-
-from tests._helpers import n_hooks
 
 NETS = [
     ("global", False),

@@ -11,9 +11,10 @@ from hypothesis.extra.numpy import arrays
 from scipy.optimize import brentq
 from scipy.special import expit
 from scipy.stats import norm
-from tests._internals import isolated_rng, soft_threshold_gmm, soft_top_k, standardize
 from torch.autograd import gradcheck
 from torch.utils._python_dispatch import TorchDispatchMode
+
+from tests._internals import isolated_rng, soft_threshold_gmm, soft_top_k, standardize
 
 DTYPES = [np.float32, np.float64]
 temperatures = st.sampled_from([1e-4, 1e-3, 0.01, 0.05, 0.5, 5.0])

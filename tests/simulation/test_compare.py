@@ -94,7 +94,12 @@ def test_a_second_call_computes_what_is_missing(tmp_path, simulated):
     [
         {"regimes": Regime("tiny", 6, 3, 1)},
         {"tasks": tiny_task(initial="balanced")},
-        {"methods": {"random": StrategySampler(strategy="random", n_passes=3), "margin": "margin"}},
+        {
+            "methods": {
+                "random": StrategySampler(strategy="random", n_instances=3),
+                "margin": "margin",
+            }
+        },
     ],
     ids=["budget", "start", "parameter"],
 )

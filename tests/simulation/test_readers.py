@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 from scipy.io import savemat
-from tests._internals import isolated_rng
 
 from skautoal.modules import RandomCropFlip, ResNet18
 from skautoal.simulation import PAPER_EXPERIMENTS, Regime, compare, load_paper_task
+from tests._internals import isolated_rng
 
 
 def generated(shape, n_classes, n, seed):

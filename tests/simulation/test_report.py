@@ -8,7 +8,6 @@ import builtins
 import matplotlib as mpl
 import numpy as np
 import pytest
-from tests._internals import cliques
 
 from skautoal.simulation import (
     Results,
@@ -19,6 +18,7 @@ from skautoal.simulation import (
     write_report,
 )
 from tests._html import HOSTILE, Page
+from tests._internals import cliques
 from tests.simulation._tiny import made_results, made_run
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests._internals import overview, write_tables
 
 from skautoal.simulation import (
     Results,
@@ -19,6 +18,7 @@ from skautoal.simulation import (
     rank_summary,
     summary_table,
 )
+from tests._internals import overview, write_tables
 from tests.simulation._tiny import made_results, made_run
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss
-from tests._internals import score
 
 from skautoal import AutoALSampler, StrategySampler
 from skautoal.simulation import list_methods, simulate
 from skautoal.strategies import Margin
+from tests._internals import score
 from tests.simulation._tiny import tiny_net, tiny_task
 
 
@@ -92,7 +92,7 @@ def test_the_first_round_fits_and_the_others_teach(monkeypatch):
 
 
 def test_weights_of_strategies_are_recorded():
-    sampler = AutoALSampler(strategies=["margin", "entropy"], mode="vote")
+    sampler = AutoALSampler(strategies=["margin", "entropy"], batch_builder="top")
     result = run(sampler, n_rounds=1)
     assert result.rounds[0].strategy_weights is None
     weights = result.rounds[1].strategy_weights

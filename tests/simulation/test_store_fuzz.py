@@ -7,11 +7,11 @@ import warnings
 
 import numpy as np
 import pytest
-from tests._internals import RunStore
 
 from skautoal.exceptions import SkautoalWarning
 from skautoal.simulation import Results, summary_table
 from tests._fuzz import harmless, mutate_bytes, mutate_json
+from tests._internals import RunStore
 from tests.simulation._tiny import made_run
 
 N_MUTATIONS = 3000

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests._internals import draw_initial, initialize_net, inspect_net
 
 from skautoal.simulation import (
     Regime,
@@ -19,6 +18,7 @@ from skautoal.simulation import (
     skewed_start,
     standard_net,
 )
+from tests._internals import draw_initial, initialize_net, inspect_net
 from tests.simulation._tiny import tiny_task
 
 

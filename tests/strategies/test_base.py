@@ -17,8 +17,8 @@ from skautoal.strategies import (
     PAPER_CANDIDATES,
     STRATEGIES,
     BatchStrategy,
-    Callable,
     Entropy,
+    FunctionStrategy,
     Glister,
     KCenterGreedy,
     Strategy,
@@ -65,7 +65,7 @@ def test_an_unknown_name_gets_the_list():
 def test_objects_stay_and_functions_are_wrapped():
     strategy = KCenterGreedy(3)
     assert get_strategy(strategy) is strategy
-    assert isinstance(get_strategy(len), Callable)
+    assert isinstance(get_strategy(len), FunctionStrategy)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def base_module():
 
 @pytest.mark.parametrize("as_type", [np.asarray, torch.as_tensor, list])
 def test_a_function_returns_scores_of_any_type(as_type):
-    strategy = Callable(lambda signals: as_type([1, 3, 2]))
+    strategy = FunctionStrategy(lambda signals: as_type([1, 3, 2]))
     assert strategy.select(make_signals(3), 2).tolist() == [1, 2]
 
 
@@ -122,16 +122,16 @@ def test_bad_scores_are_refused_with_the_name_of_the_function(answer, message):
         return answer
 
     with pytest.raises(StrategyOutputError, match=rf"Strategy my_rule returned .*{message}"):
-        Callable(my_rule).select(make_signals(3), 1)
+        FunctionStrategy(my_rule).select(make_signals(3), 1)
 
 
 def test_needs_of_a_function_are_checked():
     with pytest.raises(MissingSignalError, match="<lambda> needs 'spam'"):
-        Callable(lambda signals: None, needs=("spam",)).select(make_signals(), 1)
+        FunctionStrategy(lambda signals: None, needs=("spam",)).select(make_signals(), 1)
 
 
 def test_a_function_survives_cloning():
-    strategy = Callable(len, needs=("embeddings",))
+    strategy = FunctionStrategy(len, needs=("embeddings",))
     assert clone(strategy).get_params() == {"function": len, "needs": ("embeddings",)}
     assert "Callable" in repr(strategy)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from tests._internals import GaussianMixture
 
 from skautoal.exceptions import MissingSignalError
 from skautoal.signals import Signals
 from skautoal.strategies import DDU, Entropy
 from tests._helpers import make_signals
+from tests._internals import GaussianMixture
 
 
 def planted(n_far, d=8, n_labeled=60, seed=0):

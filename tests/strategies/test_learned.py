@@ -7,6 +7,13 @@ import pytest
 import torch
 from scipy.stats import spearmanr
 from sklearn.datasets import load_digits
+from torch import nn
+from torch.utils.data import TensorDataset
+
+from skautoal.modules import MLP
+from skautoal.signals import Signals, compute_signals
+from skautoal.strategies import VAAL, WAAL, DiscriminativeAL, LearningLoss, MQNet
+from tests._helpers import PooledTokens, make_net, make_signals, train
 from tests._internals import (
     MAX_ROWS,
     block_features,
@@ -17,13 +24,6 @@ from tests._internals import (
     standardizer,
     train_mqnet,
 )
-from torch import nn
-from torch.utils.data import TensorDataset
-
-from skautoal.modules import MLP
-from skautoal.signals import Signals, compute_signals
-from skautoal.strategies import VAAL, WAAL, DiscriminativeAL, LearningLoss, MQNet
-from tests._helpers import PooledTokens, make_net, make_signals, train
 
 SEEDS = range(4)
 

@@ -10,8 +10,8 @@ from skautoal.signals import Signals
 from skautoal.strategies import (
     BADGE,
     BALD,
-    Callable,
     Entropy,
+    FunctionStrategy,
     Margin,
     PowerBALD,
     PowerMargin,
@@ -27,7 +27,7 @@ CHANCES = {"power": SCORES**2, "softmax": np.exp(2 * SCORES), "softrank": RANKS*
 def given_scores(scores, **params):
     """Draws by ``scores`` for strategy and signals of five different rows."""
     signals = Signals(embeddings=np.arange(len(scores))[:, None])
-    rule = Callable(lambda signals: np.asarray(scores), needs=("embeddings",))
+    rule = FunctionStrategy(lambda signals: np.asarray(scores), needs=("embeddings",))
     return StochasticBatch(rule, **params), signals
 
 
@@ -73,7 +73,7 @@ def test_scores_of_zero_come_last_whatever_beta_is():
         (PowerBALD(beta=3.0), BALD()),
         (
             PowerMargin(beta=3.0),
-            Callable(lambda signals: 1 + Margin().scores(signals), needs=Margin.needs),
+            FunctionStrategy(lambda signals: 1 + Margin().scores(signals), needs=Margin.needs),
         ),
     ],
 )

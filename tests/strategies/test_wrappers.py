@@ -9,25 +9,24 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from skautoal.search._utilities import candidate_utilities
 from sklearn.base import clone
-from tests._internals import candidate_utilities
 
 from skautoal.exceptions import MissingSignalError, StrategyOutputError
 from skautoal.signals import Signals, compute_signals
 from skautoal.strategies import (
     BADGE,
     BALD,
-    Callable,
     ClassBalanced,
     CostAware,
     Entropy,
+    FunctionStrategy,
     KCenterGreedy,
     Margin,
     RandomSampling,
     SubsamplePool,
 )
-from tests._helpers import counted_calls, make_signals, take_signals
+from tests._helpers import candidates_of, counted_calls, make_signals, take_signals
+from tests._internals import candidate_utilities
 
 
 def costs_of(signals: Signals) -> np.ndarray:
@@ -58,7 +57,7 @@ def by_score(scores, **more) -> Signals:
     return Signals(embeddings=scores[:, None], logits=torch.stack([scores, 0 * scores], 1), **more)
 
 
-SCORE = Callable(lambda signals: signals.embeddings[:, 0], needs=("embeddings",))
+SCORE = FunctionStrategy(lambda signals: signals.embeddings[:, 0], needs=("embeddings",))
 
 
 # ---------------------------------------------------------------- the rules
@@ -129,7 +128,7 @@ def test_only_strategy_objects_are_wrapped(make, wrong):
 def test_a_subset_is_picked_from_as_if_it_were_the_pool():
     signals = by_score(np.arange(50))
     seen = []
-    inner = Callable(lambda s: seen.append(s.embeddings[:, 0]) or s.embeddings[:, 0])
+    inner = FunctionStrategy(lambda s: seen.append(s.embeddings[:, 0]) or s.embeddings[:, 0])
     inner.needs = ("embeddings",)
     picks = SubsamplePool(inner, 20).select(signals, 4, random_state=0)
     assert len(seen[0]) == len(set(seen[0].tolist())) == 20
@@ -161,7 +160,7 @@ def test_expensive_signals_are_computed_for_the_subset_alone(mlp_net, blobs):
     assert sum(sizes) <= 10 * 13
     with counted_calls(mlp_net.module_) as sizes:
         candidates = [SubsamplePool(BALD(), 10), Entropy()]
-        candidate_utilities(candidates, signals, 2, kind="rank", seed=0)
+        candidate_utilities(candidates_of(candidates), signals, 2, kind="rank", seed=0)
     assert sum(sizes) <= 120 + 10 * 13  # one pass for the entropy of all
 
 

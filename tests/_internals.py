@@ -62,12 +62,13 @@ _NAMES = {
     "search._fit_net": "HeadFitNet, ModuleFitNet, SimulatedPool, batched_heads",
     "search._objectives": "Coverage, clip_losses, label_gain, label_values, pool_coverage",
     "search._progress": "SearchProgress",
-    "search._search": (
+    "search._loop": (
         "HISTORY_COLUMNS, LabelArrays, PoolArrays, _ranking_loss as ranking_loss, run_search"
     ),
     "search._search_net": "GlobalSearchNet, ModuleSearchNet, UtilitySearchNet",
     "search._soft_topk": "soft_threshold_gmm, soft_top_k, standardize",
-    "search._utilities": "candidate_utilities, vote_weights",
+    # Mixing: utilities of several strategies, and one batch of them.
+    "mixing._utilities": "candidate_utilities, equal_weights",
     # Samplers: the update rules of the bandits, the regimes of SelectAL.
     "samplers._albl": "arm_probabilities, exp4p_update",
     "samplers._bandit": "deal",
@@ -108,9 +109,9 @@ _PATCHED = {
     "greedy.remembered": "ops._greedy:_REMEMBERED",
     "ball_cover.rows": "ops._ball_cover:_ROWS",
     "ball_cover.stored_below": "ops._ball_cover:_STORED_BELOW",
-    "herding.exact_below": "ops._herding:_EXACT_BELOW",
+    "herding.exact_below": "ops._herding:EXACT_BELOW",
     "herding.max_candidates": "ops._herding:_MAX_CANDIDATES",
-    "herding.max_targets": "ops._herding:_MAX_TARGETS",
+    "herding.max_targets": "ops._herding:MAX_TARGETS",
     # Strategies: sizes, and above which a sample is used.
     "typiclust.max_references": "strategies._typiclust:_MAX_REFERENCES",
     "probcover.exact_below": "strategies._probcover:_EXACT_BELOW",
@@ -118,13 +119,13 @@ _PATCHED = {
     "bait.max_factor_elements": "strategies._bait:_MAX_FACTOR_ELEMENTS",
     "cluster_margin.max_clustered": "strategies._cluster_margin:_MAX_CLUSTERED",
     # Search and batches.
-    "adaptive.label_values": "search._adaptive:label_values",
-    "adaptive.run_search": "search._adaptive:run_search",
-    "adaptive.vote_weights": "search._adaptive:vote_weights",
+    "search_round.label_values": "search._round:label_values",
+    "search_round.run_search": "search._round:run_search",
+    "search_round.equal_weights": "search._round:equal_weights",
     "objectives.max_candidates": "search._objectives:_MAX_CANDIDATES",
-    "joint_herding.exact_below": "search._joint_herding:_EXACT_BELOW",
-    "joint_herding.max_candidates": "search._joint_herding:_MAX_CANDIDATES",
-    "joint_herding.max_targets": "search._joint_herding:_MAX_TARGETS",
+    "joint_herding.exact_below": "mixing._joint_herding:_EXACT_BELOW",
+    "joint_herding.max_candidates": "mixing._joint_herding:_MAX_CANDIDATES",
+    "joint_herding.max_targets": "mixing._joint_herding:_MAX_TARGETS",
     # Samplers: steps that a fault replaces.
     "sampler.all_or_nothing": "samplers._base:all_or_nothing",
     "sampler.concat_labels": "samplers._base:concat_labels",

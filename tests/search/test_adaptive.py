@@ -18,7 +18,7 @@ from torch.utils.data import TensorDataset
 from skautoal import AutoALSampler
 from skautoal.exceptions import FewLabelsWarning
 from skautoal.modules import MLP
-from skautoal.search import BUILDERS, vote_weights
+from skautoal.search import BUILDERS, equal_weights
 from skautoal.signals import Signals
 from skautoal.strategies import BatchStrategy, Callable, Margin
 from tests._helpers import make_net
@@ -133,7 +133,7 @@ def test_the_module_reads_the_candidates_of_a_large_pool(task, monkeypatch):
         return run_search(net, labels, arrays, **options)
 
     monkeypatch.setattr(*internal("objectives.max_candidates"), 20)
-    monkeypatch.setattr(*internal("adaptive.run_search"), watched)
+    monkeypatch.setattr(*internal("search_round.run_search"), watched)
     sampler(mode="search", objective="coverage", search_net="module").fit(X, y).query(pool)
     (arrays,) = seen
     assert 5 < len(arrays.coverage.candidates) < len(pool)
@@ -326,9 +326,9 @@ def test_the_rows_that_agreement_is_measured_on_are_drawn_by_the_seed(task, monk
 
     def watched(utilities, order=None):
         orders.append(order.tolist())
-        return vote_weights(utilities, order)
+        return equal_weights(utilities, order)
 
-    monkeypatch.setattr(*internal("adaptive.vote_weights"), watched)
+    monkeypatch.setattr(*internal("search_round.equal_weights"), watched)
     fitted = sampler(mode="vote").fit(X, y)
     for _ in range(2):
         fitted.query(pool)

@@ -191,12 +191,12 @@ def test_a_loop_over_samples_would_be_found(net, loop):
 
 def test_a_loop_over_the_held_out_labels_would_be_found(net, monkeypatch):
 
-    honest = getattr(*internal("adaptive.label_values"))
+    honest = getattr(*internal("search_round.label_values"))
 
     def one_by_one(pool, *args):
         return torch.stack([value.clone() for value in honest(pool, *args)])
 
-    monkeypatch.setattr(*internal("adaptive.label_values"), one_by_one)
+    monkeypatch.setattr(*internal("search_round.label_values"), one_by_one)
 
     def run(scale):
         X, y, _ = make_task(scale)

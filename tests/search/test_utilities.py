@@ -8,12 +8,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kendalltau, rankdata
-from tests._internals import candidate_utilities, isolated_rng, vote_weights
 
 from skautoal.exceptions import MissingSignalError
 from skautoal.signals import Signals, compute_signals
 from skautoal.strategies import STRATEGIES, BatchStrategy, Callable, ScoreStrategy
 from tests._helpers import counted_calls, make_signals, take_signals
+from tests._internals import candidate_utilities, equal_weights, isolated_rng
 
 
 class Given(ScoreStrategy):
@@ -161,13 +161,13 @@ def ranked(*columns):
 def test_candidates_that_agree_share_one_voice():
     rng = np.random.RandomState(0)
     a, b = rng.standard_normal((2, 50))
-    weights = vote_weights(ranked(a, b, a, a + 1e-4 * b))
+    weights = equal_weights(ranked(a, b, a, a + 1e-4 * b))
     torch.testing.assert_close(weights, torch.tensor([1 / 6, 1 / 2, 1 / 6, 1 / 6]))
 
 
 def test_opposite_and_independent_candidates_have_a_voice_each():
     a, b = np.random.RandomState(0).standard_normal((2, 50))
-    torch.testing.assert_close(vote_weights(ranked(a, -a, b)), torch.full((3,), 1 / 3))
+    torch.testing.assert_close(equal_weights(ranked(a, -a, b)), torch.full((3,), 1 / 3))
 
 
 @given(seed=st.integers(0, 10**6), m=st.integers(2, 60), data=st.data())
@@ -180,7 +180,7 @@ def test_whether_two_agree_is_told_by_kendalls_tau(seed, m, data):
         b[[i, i + 1]] = b[[i + 1, i]]
     b = np.minimum(b, data.draw(st.integers(0, m)))
     agree = kendalltau(a, b)[0] > 0.95
-    weights = vote_weights(torch.as_tensor(np.c_[a, b, -a]).float())
+    weights = equal_weights(torch.as_tensor(np.c_[a, b, -a]).float())
     assert weights[2].item() == pytest.approx(1 / 2 if agree else 1 / 3)
 
 
@@ -189,13 +189,13 @@ def test_weights_sum_to_one_also_with_constant_candidates(n):
     with isolated_rng(0):
         random = torch.rand(n)
     columns = torch.stack([torch.full((n,), 0.5), random, torch.full((n,), 0.2)], dim=1)
-    weights = vote_weights(columns)
+    weights = equal_weights(columns)
     assert weights.sum().item() == pytest.approx(1)
     assert (weights > 0).all()
 
 
 def test_a_lone_candidate_has_all_the_weight():
-    assert vote_weights(torch.rand(5, 1, generator=torch.Generator())).tolist() == [1.0]
+    assert equal_weights(torch.rand(5, 1, generator=torch.Generator())).tolist() == [1.0]
 
 
 def test_plain_functions_are_candidates():

@@ -9,9 +9,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from skautoal.search._utilities import candidate_utilities
 from sklearn.base import clone
-from tests._internals import candidate_utilities
 
 from skautoal.exceptions import MissingSignalError, StrategyOutputError
 from skautoal.signals import Signals, compute_signals
@@ -28,6 +26,7 @@ from skautoal.strategies import (
     SubsamplePool,
 )
 from tests._helpers import counted_calls, make_signals, take_signals
+from tests._internals import candidate_utilities
 
 
 def costs_of(signals: Signals) -> np.ndarray:

@@ -271,7 +271,7 @@ def frozen(net) -> dict[str, torch.Tensor]:
     return {name: value.clone() for name, value in net.module_.state_dict().items()}
 
 
-def flat_autoal(net=None, strategies="auto", *, mode="auto", frozen=False, **params):
+def flat_autoal(estimator=None, strategies="auto", *, mode="auto", frozen=False, **params):
     """AutoALSampler with the parameters of its search and its signals given flat.
 
     ``mode`` is ``"auto"``, ``"search"``, ``"paper"``, or ``"vote"``: the top of equally
@@ -287,7 +287,8 @@ def flat_autoal(net=None, strategies="auto", *, mode="auto", frozen=False, **par
     signals = {name: params.pop(name) for name in list(params) if name in of_signals}
     if signals:
         params["signals"] = SignalOptions(**signals)
-    return AutoALSampler(FrozenEstimator(net) if frozen else net, strategies, **params)
+    estimator = FrozenEstimator(estimator) if frozen else estimator
+    return AutoALSampler(estimator, strategies, **params)
 
 
 def candidates_of(strategies, **options):

@@ -4,6 +4,7 @@ __all__ = [
     "CampaignFileError",
     "CampaignLockedError",
     "FewLabelsWarning",
+    "InvalidSamplesError",
     "MissingSignalError",
     "PoolSizeWarning",
     "SimulationError",
@@ -21,6 +22,10 @@ class SkautoalError(Exception):
 
 class MissingSignalError(SkautoalError, ValueError):
     """A strategy needs something that the net or the caller does not provide."""
+
+
+class InvalidSamplesError(SkautoalError, ValueError):
+    """Samples hold NaN or infinity, or differ in shape from those of ``fit``."""
 
 
 class StrategyOutputError(SkautoalError, ValueError):

@@ -11,7 +11,7 @@ from sklearn.frozen import FrozenEstimator
 from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier
 from torch import nn
 
-from skautoal import AutoALSampler, Search, SignalOptions
+from skautoal import AutoALSampler, Search, SignalOptions, baselines, samplers
 from skautoal.modules import MLP
 from skautoal.signals import Signals
 from skautoal.strategies import STRATEGIES, Strategy
@@ -275,12 +275,14 @@ def flat_autoal(estimator=None, strategies="auto", *, mode="auto", frozen=False,
     """AutoALSampler with the parameters of its search and its signals given flat.
 
     ``mode`` is ``"auto"``, ``"search"``, ``"paper"``, or ``"vote"``: the top of equally
-    weighted scores. Parameters of a search that ``mode`` does not run are ignored.
+    weighted scores. Parameters of a search that have no effect are ignored.
     """
-    known = Search().get_params(deep=False)
-    given = {name: params.pop(name) for name in list(params) if name in known}
+    defaults = Search().get_params(deep=False)
+    given = {name: params.pop(name) for name in list(params) if name in defaults}
     if mode in ("search", "paper"):
-        params["search"] = Search(**{**(PAPER if mode == "paper" else {}), **given})
+        search = Search(**{**(PAPER if mode == "paper" else {}), **given})
+        unused = search._without_effect()
+        params["search"] = search.set_params(**{name: defaults[name] for name in unused})
     if mode in ("paper", "vote"):
         params.setdefault("batch_builder", "top")
     of_signals = SignalOptions().get_params(deep=False)
@@ -294,3 +296,13 @@ def flat_autoal(estimator=None, strategies="auto", *, mode="auto", frozen=False,
 def candidates_of(strategies, **options):
     """Candidates from a list as the parameter ``strategies`` takes it."""
     return Candidates(named_strategies(list(strategies)), **options)
+
+
+def sampler_classes():
+    """All samplers and baselines of the package."""
+    return [
+        cls
+        for room in (samplers, baselines)
+        for cls in (getattr(room, name) for name in room.__all__)
+        if issubclass(cls, samplers.BaseSampler) and cls is not samplers.BaseSampler
+    ]

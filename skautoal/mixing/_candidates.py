@@ -11,6 +11,7 @@ from joblib import Parallel, delayed
 from torch import Tensor
 
 from .._rng import derive_seed
+from ..exceptions import InvalidSamplesError
 from ..signals import Signals
 from ..strategies import PAPER_CANDIDATES, Strategy, get_strategy
 from ._failures import CandidatesFailed, named_error
@@ -145,6 +146,8 @@ class Candidates:
     def _note(self, errors: dict[str, Exception], name: str, error: Exception | None) -> None:
         if error is None:
             return
+        if isinstance(error, InvalidSamplesError):
+            raise error  # found while the pool was read: no strategy is at fault
         named = named_error(name, error)
         if self.on_error == "raise":
             raise named from (None if named is error else error)

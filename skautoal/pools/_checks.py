@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ..exceptions import InvalidSamplesError
 from ._base import Chunk, map_leaves
 
 _SHOWN = 5  # rows that a message names
@@ -41,7 +42,7 @@ class ChunkCheck:
         """Checked rows, float32 or int64, in C order and writeable; ``start`` is the first's."""
         chunk = map_leaves(as_array, chunk)
         if self.shape is not None and _shapes(chunk) != self.shape:
-            raise ValueError(
+            raise InvalidSamplesError(
                 f"'{self.name}' has samples of shape {_shapes(chunk)} from row {start} on, but"
                 f" fit saw shape {self.shape}. Give samples of the same shape."
             )
@@ -87,7 +88,7 @@ def check_finite(leaf, name: str, start: int = 0) -> None:
     bad = np.flatnonzero(~finite_rows(leaf))
     if len(bad):
         rows = (bad[:_SHOWN] + start).tolist()
-        raise ValueError(
+        raise InvalidSamplesError(
             f"Input {name} contains NaN or infinity, or values too large for float32:"
             f" the first such rows are {rows}. Impute or leave out such samples."
         )

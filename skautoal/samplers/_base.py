@@ -35,7 +35,7 @@ from ..pools import FinitePart, Pool
 from ..signals import NetSignals, SignalOptions, Signals
 from ..strategies import Strategy
 from ._diagram import DiagramMixin
-from ._explain import Explanation
+from ._explain import Explanation, check_indices
 from ._query import Query, explained_without_trace
 from ._result import Answer, QueryResult
 from ._rounds import PreviousRound
@@ -356,7 +356,8 @@ class BaseSampler(DiagramMixin, MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         if n_instances is None and budget is None:
             n_instances = max(1, np.size(indices))
         query = Query(X_unlabeled, n_instances, costs, budget, max_memory, on_nonfinite)
-        return explained_without_trace(self, query).explain(indices)
+        result = explained_without_trace(self, query)
+        return result.explain(check_indices(indices, len(result.utilities)))
 
     def teach(self, X: Any, y: Any) -> BaseSampler:
         """Add newly labelled samples and fit again on all of them.

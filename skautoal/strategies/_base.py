@@ -6,7 +6,6 @@ and knows neither torch modules nor pools, only :class:`~skautoal.signals.Signal
 
 from __future__ import annotations
 
-import warnings
 from abc import abstractmethod
 from collections.abc import Callable
 from contextlib import closing
@@ -20,6 +19,7 @@ from torch import Tensor
 
 from .._net import check_trained, takes_integers
 from .._rng import derive_seed, draw_seed
+from .._utils._warnings import warn_caller
 from .._validation import as_pool, is_dataset, is_dict, refuse_shape
 from ..exceptions import PoolSizeWarning, StrategyOutputError
 from ..pools import check_memory, is_stream
@@ -321,11 +321,10 @@ def check_n_instances(n_instances, n_samples: int) -> int:
     if n_instances < 1:
         raise ValueError(f"'n_instances' must be an integer >= 1; got {n_instances}.")
     if n_instances > n_samples:
-        warnings.warn(
+        warn_caller(
             f"'n_instances' is {n_instances}, but the pool holds {n_samples} samples:"
             " all of them are returned. Ask for fewer, or stop when the pool is empty.",
             PoolSizeWarning,
-            stacklevel=3,
         )
     return min(n_instances, n_samples)
 

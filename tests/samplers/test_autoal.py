@@ -24,44 +24,35 @@ def task(blobs):
 # ---------------------------------------------------------------- modes
 
 
-@pytest.mark.parametrize(
-    ("mode", "meaning"),
-    [
-        (
-            "paper",
-            {
-                "objective": "loss",
-                "batch_builder": "top",
-                "utilities": "binary",
-                "loss_prediction": True,
-            },
-        ),
-        (
-            "search",
-            {
-                "objective": "mixed",
-                "batch_builder": "joint_herding",
-                "utilities": "rank",
-                "loss_prediction": False,
-            },
-        ),
-    ],
-)
-def test_a_mode_only_sets_what_is_left_at_auto(mode, meaning, task, mlp_net):
+def test_the_paper_is_a_search_with_the_top_of_the_scores(task, mlp_net):
     X, y, pool = task
-    alone = sampler(mlp_net, mode=mode).fit(X, y)
-    spelt = sampler(mlp_net, mode=mode, **meaning).fit(X, y)
-    assert alone.query(pool).tolist() == spelt.query(pool).tolist()
-    assert alone.strategy_weights_ == spelt.strategy_weights_
-    assert alone.mode == mode
-    assert alone.objective == "auto"  # parameters are never rewritten
+    meaning = Search(
+        "loss", utilities="binary", loss_prediction=True, alternate=True, threshold="exact"
+    )
+    short, spelt = (
+        AutoALSampler(FrozenEstimator(mlp_net), ["margin", "bald"], random_state=0, **params)
+        for params in ({"search": "paper"}, {"search": meaning, "batch_builder": "top"})
+    )
+    assert short.fit(X, y).query(pool).tolist() == spelt.fit(X, y).query(pool).tolist()
+    assert short.strategy_weights_ == spelt.strategy_weights_
+    assert short.search == "paper"  # parameters are never rewritten
+
+
+def test_auto_is_equal_weights_and_joint_herding(task, mlp_net):
+    X, y, pool = task
+    picks = [
+        AutoALSampler(FrozenEstimator(mlp_net), random_state=0, **params).fit(X, y).query(pool)
+        for params in ({}, {"search": None, "batch_builder": "joint_herding"})
+    ]
+    assert picks[0].tolist() == picks[1].tolist()
 
 
 @pytest.mark.parametrize("builder", BUILDERS)
 @pytest.mark.parametrize("objective", ["loss", "coverage"])
-def test_parameters_override_the_mode(builder, objective, task, mlp_net):
+def test_any_builder_after_any_search(builder, objective, task, mlp_net):
     X, y, pool = task
-    fitted = sampler(mlp_net, search="paper", batch_builder=builder, objective=objective).fit(X, y)
+    fitted = sampler(mlp_net, mode="search", batch_builder=builder, objective=objective)
+    fitted.fit(X, y)
     picks, utilities = fitted.query(pool, return_utilities=True)
     assert len(set(picks.tolist())) == 5
     assert set(fitted.search_history_["phase"]) == {"labels" if objective == "loss" else "pool"}

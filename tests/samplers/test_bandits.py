@@ -227,7 +227,7 @@ def test_a_refused_teach_changes_nothing(halves):
     assert sampler.arm_counts_.sum() == 5
 
 
-def test_an_interrupt_while_the_arms_are_paid_changes_nothing(halves, monkeypatch):
+def test_an_interrupted_update_of_the_arms_changes_nothing(halves, monkeypatch):
     X, y = halves
     sampler = ALBLSampler(strategies=["random", "margin"], p_min=0.2, random_state=0)
     sampler.fit(X[:30], y[:30])
@@ -238,7 +238,7 @@ def test_an_interrupt_while_the_arms_are_paid_changes_nothing(halves, monkeypatc
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(ALBLSampler, "_learn", interrupted)
+        patch.setattr(ALBLSampler, "_update", interrupted)
         with pytest.raises(KeyboardInterrupt):
             sampler.teach(X[chosen], y[chosen])
     assert vars(sampler) == before

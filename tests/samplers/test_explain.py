@@ -12,22 +12,19 @@ from scipy.stats import rankdata
 from sklearn.exceptions import NotFittedError
 from sklearn.preprocessing import StandardScaler
 
-from skautoal import AutoALSampler, StrategySampler, samplers
+from skautoal import AutoALSampler, Search, StrategySampler, baselines, samplers
 from skautoal.exceptions import PoolSizeWarning
 from skautoal.pipeline import make_pipeline
+from tests._helpers import sampler_classes
+from tests._internals import PAPER
 
-CLASSES = [
-    cls
-    for cls in (getattr(samplers, name) for name in samplers.__all__)
-    if issubclass(cls, samplers.BaseSampler) and cls is not samplers.BaseSampler
-]
-MIXING = ("AutoALSampler", "RandomWeightsSampler", "FixedMixtureSampler")
+CLASSES = sampler_classes()
+MIXING = (AutoALSampler, baselines.RandomWeightsSampler, baselines.FixedMixtureSampler)
 
 
 def make(cls, **params):
     """A sampler of the class that is fast, with three strategies if it takes a list."""
     options = {"random_state": 0, "strategies": ["margin", "badge", "kmeans"]}
-    options |= {"n_steps": 3, "n_splits": 2} if cls is AutoALSampler else {}
     known = cls().get_params(deep=False)
     return cls(**({key: options[key] for key in options if key in known} | params))
 
@@ -72,10 +69,10 @@ def test_it_changes_nothing(sampler, blobs):
     assert pickle.dumps(sampler) == before
 
 
-@pytest.mark.parametrize("name", MIXING)
-def test_mixed_scores_are_the_sum_of_contributions(name, blobs):
+@pytest.mark.parametrize("cls", MIXING)
+def test_mixed_scores_are_the_sum_of_contributions(cls, blobs):
     X, y = blobs
-    sampler = make(getattr(samplers, name)).fit(X[:30], y[:30])
+    sampler = make(cls).fit(X[:30], y[:30])
     idx = sampler.query(X[30:], 6)
     explanation = sampler.explain(X[30:], idx)
     assert explanation.strategies == ["Margin", "BADGE", "KMeans"]
@@ -90,9 +87,10 @@ def test_mixed_scores_are_the_sum_of_contributions(name, blobs):
 
 
 @pytest.mark.parametrize("mode", ["paper", "vote"])
-def test_the_modes_of_autoal(mode, blobs):
+def test_the_paper_and_the_top_of_the_scores(mode, blobs):
     X, y = blobs
-    sampler = make(AutoALSampler, mode=mode).fit(X[:30], y[:30])
+    search = Search(**PAPER, n_steps=3, n_splits=2) if mode == "paper" else None
+    sampler = make(AutoALSampler, search=search, batch_builder="top").fit(X[:30], y[:30])
     idx, utilities = sampler.query(X[30:], 6, return_utilities=True)
     explanation = sampler.explain(X[30:], idx)
     np.testing.assert_allclose(explanation.contributions.sum(1), utilities[idx], rtol=1e-5)
@@ -124,9 +122,10 @@ def test_one_strategy_speaks_for_itself(blobs):
     assert explanation.strategies == ["Entropy"]
     P = sampler.predict_proba(X[30:])[[4, 2]]
     np.testing.assert_allclose(explanation.utilities[:, 0], -(P * np.log(P)).sum(1), rtol=1e-5)
-    names = {"first": "TypiClust", "then": "Margin"}
+    names = {"initial": "TypiClust", "final": "Margin"}
     for phase, name in names.items():
-        chooser = make(samplers.TCMSampler, n_rounds=int(phase == "first")).fit(X[:30], y[:30])
+        rounds = int(phase == "initial")
+        chooser = make(samplers.TCMSampler, n_initial_rounds=rounds).fit(X[:30], y[:30])
         assert chooser.explain(X[30:], [0]).strategies == [name]
 
 
@@ -135,6 +134,7 @@ def test_rows_frame_and_text(blobs, labels):
     sampler = make(AutoALSampler, batch_builder="top").fit(X[:30], labels[:30])
     explanation = sampler.explain(X[30:], sampler.query(X[30:], 30))
     names = ["index", "place", "prediction", "probability", "margin", "score", "rank"]
+    names.append("considered")
     for name in ("Margin", "BADGE", "KMeans"):
         names += [f"utility_{name}", f"weight_{name}"]
     frame = explanation.to_frame()

@@ -172,8 +172,10 @@ def test_an_interrupted_training_leaves_all_as_it_was(
     X, y = blobs
     net = net_of()
     mode = [m.training for m in net.module_.modules()]
-    options = {"mode": "search", "n_steps": 2, "n_splits": 2, "random_state": 0}
-    sampler = AutoALSampler(net, ["margin", "kmeans"], **options).fit(X[:30], y[:30])
+    search = Search(n_steps=2, n_splits=2)
+    sampler = AutoALSampler(net, ["margin", "kmeans"], search=search, random_state=0).fit(
+        X[:30], y[:30]
+    )
     expected = sampler.query(pool, 5).tolist()
     before, labels = state_of(sampler), sampler.y_labeled_
     forward, trained = limited.forward, []

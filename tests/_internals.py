@@ -67,6 +67,7 @@ _NAMES = {
     ),
     "search._search_net": "GlobalSearchNet, ModuleSearchNet, UtilitySearchNet",
     "search._soft_topk": "soft_threshold_gmm, soft_top_k, standardize",
+    "mixing._batch": "coverage_reasons",
     "mixing._candidates": "Candidates, named_strategies",
     "mixing._utilities": "candidate_utilities, equal_weights",
     "search._options": "PAPER, resolved_search",

@@ -120,7 +120,7 @@ def parameter(name, value, says=None, error=ValueError, **options):
 def searching(name, value, says=None, **others):
     """A parameter of a Search of a wrong value, or of one that others make useless."""
     case = parameter(name, value, says)
-    return replace(case, params={"mode": "search", **case.params, **others})
+    return replace(case, params={"search": Search(**case.params, **others)})
 
 
 def strategies(value, error, match, **options):

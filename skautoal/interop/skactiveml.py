@@ -13,7 +13,8 @@ from sklearn.base import clone
 
 from .._rng import draw_seed
 from ..signals import Signals
-from ..strategies import KMeans
+from ..strategies import CostAware, KMeans
+from ..strategies._cost_aware import check_costs
 from ._export import as_sampler, fitted_copy
 from ._foreign import ForeignModel, ForeignModelStrategy
 
@@ -71,7 +72,16 @@ class SkactivemlQueryStrategy(SingleAnnotatorPoolQueryStrategy):
         super().__init__(missing_label=missing_label, random_state=random_state)
         self.sampler = sampler
 
-    def query(self, X, y, candidates=None, batch_size=1, return_utilities=False):
+    def query(
+        self,
+        X,
+        y,
+        candidates=None,
+        batch_size=1,
+        return_utilities=False,
+        costs=None,
+        budget=None,
+    ):
         """Choose the samples that should be labelled next.
 
         Parameters
@@ -87,6 +97,11 @@ class SkactivemlQueryStrategy(SingleAnnotatorPoolQueryStrategy):
             Size of the batch.
         return_utilities : bool, default=False
             Whether to return utilities as well.
+        costs : array-like of shape (n_samples,) or (n_candidates,), optional
+            Positive cost of labelling each sample of ``candidates`` if those are samples,
+            else of ``X``. Samples are then chosen by utility per unit of cost.
+        budget : float, optional
+            Most that the batch may cost; it may then be smaller than ``batch_size``.
 
         Returns
         -------
@@ -115,18 +130,23 @@ class SkactivemlQueryStrategy(SingleAnnotatorPoolQueryStrategy):
         pool, mapping = self._transform_candidates(candidates, X, y)
         labeled = is_labeled(y, self.missing_label_)
         labels = _plain_labels(y[labeled])
+        prices = check_costs(costs, budget, len(pool) if mapping is None else len(X))
+        prices = prices if prices is None or mapping is None else prices[mapping]
         if sampler.classes is None and len(np.unique(labels)) < 2:
             self.sampler_ = None
-            picks, scores = _cold_start(pool, batch_size, draw_seed(seed))
+            picks, scores = _cold_start(pool, batch_size, draw_seed(seed), prices, budget)
         else:
             self.sampler_ = fitted_copy(sampler, X[labeled], labels, seed)
-            picks, scores = self.sampler_.query(pool, batch_size, return_utilities=True)
+            picks, scores = self.sampler_.query(
+                pool, batch_size, return_utilities=True, costs=prices, budget=budget
+            )
         indices = picks if mapping is None else mapping[picks].astype(np.int64)
         if not return_utilities:
             return indices
-        utilities = np.full((batch_size, len(pool) if mapping is None else len(X)), np.nan)
+        shape = (len(indices), len(pool) if mapping is None else len(X))
+        utilities = np.full(shape, np.nan)
         utilities[:, slice(None) if mapping is None else mapping] = scores
-        for position in range(1, batch_size):
+        for position in range(1, len(indices)):
             utilities[position, indices[:position]] = np.nan
         return indices, utilities
 
@@ -182,12 +202,15 @@ def _plain_labels(y: np.ndarray) -> np.ndarray:
     return y
 
 
-def _cold_start(pool: np.ndarray, k: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def _cold_start(
+    pool: np.ndarray, k: int, seed: int, costs: np.ndarray | None, budget: float | None
+) -> tuple[np.ndarray, np.ndarray]:
     """Picks and utilities without a model: k-means on standardised samples."""
     flat = pool.reshape(len(pool), -1).astype(np.float64)
     spread = flat.std(axis=0)
     flat = (flat - flat.mean(axis=0)) / np.where(spread > 0, spread, 1)
-    picks, utilities = KMeans().evaluate(Signals(embeddings=flat), k, seed)
+    strategy = KMeans() if costs is None else CostAware(KMeans(), costs, budget)
+    picks, utilities = strategy.evaluate(Signals(embeddings=flat), k, seed)
     return picks.numpy(), utilities.numpy()
 
 

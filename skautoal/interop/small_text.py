@@ -5,10 +5,14 @@ Indices count from the start of a data set there, and a pool that is too small r
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy import sparse
 
+from .._validation import n_samples
 from ..samplers import BaseSampler
+from ..strategies._cost_aware import check_costs
 from ._export import as_sampler, fitted_copy
 from ._foreign import ForeignModel, ForeignModelStrategy
 
@@ -49,7 +53,18 @@ class SmallTextQueryStrategy(QueryStrategy):
     def __str__(self) -> str:
         return f"{type(self).__name__}({self.sampler!r})"
 
-    def query(self, clf, dataset, indices_unlabeled, indices_labeled, y, n=10):
+    def query(
+        self,
+        clf: Any,
+        dataset: Any,
+        indices_unlabeled: np.ndarray,
+        indices_labeled: np.ndarray,
+        y: np.ndarray,
+        n: int = 10,
+        *,
+        costs: Any = None,
+        budget: float | None = None,
+    ) -> np.ndarray:
         """Choose the samples of a data set that should be labelled next.
 
         Parameters
@@ -64,6 +79,11 @@ class SmallTextQueryStrategy(QueryStrategy):
             Labels of the labelled samples, in the order of ``indices_labeled``.
         n : int, default=10
             Size of the batch.
+        costs : array-like of shape (n_samples,), optional
+            Positive cost of labelling each sample of ``dataset``. Samples are then chosen
+            by utility per unit of cost.
+        budget : float, optional
+            Most that the batch may cost; it may then be smaller than ``n``.
 
         Returns
         -------
@@ -85,7 +105,9 @@ class SmallTextQueryStrategy(QueryStrategy):
         if isinstance(X, list):  # texts
             X = np.array(X, dtype=object)
         self.sampler_ = fitted_copy(self.sampler, X[indices_labeled], np.asarray(y), None)
-        picks = self.sampler_.query(X[indices_unlabeled], int(n))
+        prices = check_costs(costs, budget, n_samples(X))
+        prices = None if prices is None else prices[indices_unlabeled]
+        picks = self.sampler_.query(X[indices_unlabeled], int(n), costs=prices, budget=budget)
         return np.asarray(indices_unlabeled)[picks].astype(np.int64)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.frozen import FrozenEstimator
 
+from skautoal import AutoALSampler, Search
 from skautoal.mixing import BUILDERS
 from skautoal.strategies import BALD, PAPER_CANDIDATES, FunctionStrategy, Margin
 from tests._helpers import counted_calls, flat_autoal

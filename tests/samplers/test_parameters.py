@@ -1,0 +1,204 @@
+"""No parameter without effect: another legal value gives another answer, or an error."""
+
+from __future__ import annotations
+
+import inspect
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from skorch import NeuralNetClassifier
+from torch import nn
+
+from skautoal import AutoALSampler, Search, SelectALSampler, SignalOptions, TCMSampler
+from skautoal.exceptions import StrategyDroppedWarning
+from skautoal.modules import MLP
+from skautoal.strategies import FunctionStrategy
+from tests._helpers import sampler_classes
+
+STRATEGIES = ["bald", "kmeans", "ensemble_variation_ratio"]
+
+
+def failing(signals):
+    raise ZeroDivisionError
+
+
+def net(**params):
+    options = {
+        "module__n_features": 5,
+        "module__n_classes": 3,
+        "module__hidden": 12,
+        "criterion": nn.CrossEntropyLoss,
+        "max_epochs": 4,
+        "lr": 0.05,
+        "verbose": 0,
+    }
+    return NeuralNetClassifier(MLP, **(options | params))
+
+
+#: For each parameter, another legal value, and what else has to be set for both.
+OTHERS = {
+    "estimator": (net(max_epochs=1), {}),
+    "strategies": (["margin", "entropy"], {}),
+    "strategy": ("entropy", {}),
+    "n_instances": (3, {}),
+    "signals": (SignalOptions(max_memory="12 kB"), {}),
+    "classes": ([0, 1, 2, 3], {}),  # the net has three outputs: an error
+    "on_nonfinite": ("skip", {}),
+    "on_error": ("drop", {}),
+    "random_state": (1, {}),
+    "search": (Search(n_steps=4, n_splits=2), {"batch_builder": "top"}),
+    "batch_builder": ("top", {}),
+    "verbose": (1, {}),
+    "delta": (0.9, {}),
+    "p_min": (0.3, {}),
+    "horizon": (10, {}),
+    "decay": (0.1, {}),
+    "n_filter_rounds": (3, {}),
+    "n_subsets": (1, {}),
+    "initial_strategy": ("entropy", {"n_initial_rounds": 9}),
+    "final_strategy": ("kmeans", {"n_initial_rounds": 0}),
+    "labels_per_class": (0, {"initial_strategy": "kmeans"}),
+    "n_initial_rounds": (0, {"labels_per_class": 5}),
+    "low_budget": ("kmeans", {}),
+    "high_budget": ("kmeans", {}),
+    "removed_share": (0.9, {}),
+    "n_splits": (2, {}),
+    "weights": ([1, 2, 6], {}),
+}
+#: n_jobs changes no answer by definition; see test_determinism.py.
+WITHOUT_EFFECT_BY_DESIGN = {"n_jobs"}
+
+
+@pytest.fixture(scope="module")
+def task(blobs):
+    X, y = blobs
+    bad = X[60:].copy()
+    bad[5] = np.nan
+    return X[:30], y[:30], X[30:60], bad
+
+
+def outcome(sampler, task, capsys):
+    """Everything that a user can see of a sampler that is used."""
+    X, y, pool, bad = task
+    try:
+        sampler.fit(X, y)
+        first = sampler.query(pool)
+        seen = [first.tolist(), sampler.predict_proba(pool).tolist()]
+        sampler.teach(pool[first], y[: len(first)])
+        state = {
+            name: getattr(sampler, name)
+            for name in ("arm_weights_", "arm_counts_", "removal_errors_", "phase_")
+            if hasattr(sampler, name)
+        }
+        seen += [sampler.query(bad).tolist(), repr(state), capsys.readouterr().out]
+    except Exception as exc:
+        return f"{type(exc).__name__}: {exc}"
+    return repr(seen)
+
+
+def cases():
+    for cls in sampler_classes():
+        for name in inspect.signature(cls).parameters:
+            if name not in WITHOUT_EFFECT_BY_DESIGN:
+                yield pytest.param(cls, name, id=f"{cls.__name__}-{name}")
+
+
+@pytest.mark.filterwarnings("ignore::skautoal.exceptions.StrategyDroppedWarning")
+@pytest.mark.parametrize(("cls", "name"), list(cases()))
+def test_every_parameter_changes_something_or_is_refused(cls, name, task, capsys):
+    other, fixed = OTHERS[name]
+    known = cls().get_params(deep=False)
+    base = {"estimator": net(), "strategies": STRATEGIES, "random_state": 0, "n_instances": 6}
+    if name == "on_nonfinite":
+        pass
+    elif name != "on_error":
+        base["on_nonfinite"] = "skip"
+    else:
+        broken = FunctionStrategy(failing, needs=("probabilities",))
+        base |= {"strategies": [broken, "margin"], "on_nonfinite": "skip"}
+        base |= {"strategy": broken, "initial_strategy": broken, "n_initial_rounds": 9}
+        base |= {"low_budget": broken, "high_budget": broken}
+    params = {key: value for key, value in (base | fixed).items() if key in known}
+    params.pop(name, None) if name not in base else None
+    one = cls(**params)
+    two = clone(one).set_params(**{name: other})
+    if name == "strategies" and cls.__name__ == "FixedMixtureSampler":
+        one, two = (s.set_params(weights=None) for s in (one, two))
+    assert outcome(one, task, capsys) != outcome(two, task, capsys)
+
+
+SEARCH_OTHERS = {
+    "objective": ("coverage", {}),
+    "fit_net": ("module", {}),
+    "search_net": ("global", {}),
+    "utilities": ("binary", {}),
+    "threshold": ("gmm", {}),
+    "loss_prediction": (True, {}),
+    "alternate": (True, {}),
+    "n_splits": (3, {}),
+    "n_steps": (9, {}),
+    "prior": (5.0, {}),
+}
+
+
+@pytest.mark.parametrize("objective", ["mixed", "loss", "bilevel", "coverage"])
+@pytest.mark.parametrize("name", [name for name in SEARCH_OTHERS if name != "objective"])
+def test_every_parameter_of_a_search_changes_something_or_is_refused(objective, name, task):
+    X, y, pool, _ = task
+    seen = []
+    for value in (Search().get_params()[name], SEARCH_OTHERS[name][0]):
+        params = {"n_steps": 4, "objective": objective} | {name: value}
+        sampler = AutoALSampler(net(), ["margin", "kmeans", "bald"], random_state=0)
+        sampler.set_params(search=Search(**params), batch_builder="top")
+        try:
+            sampler.fit(X, y)
+            utilities = sampler.query(pool, return_utilities=True)[1]
+            seen.append((utilities.tolist(), len(sampler.search_history_)))
+        except ValueError as exc:
+            seen.append(str(exc))
+    assert seen[0] != seen[1]
+
+
+def test_there_is_another_value_for_every_parameter():
+    names = {name for cls in sampler_classes() for name in inspect.signature(cls).parameters}
+    assert names - WITHOUT_EFFECT_BY_DESIGN == set(OTHERS)
+    assert set(Search().get_params()) == set(SEARCH_OTHERS)
+
+
+@pytest.mark.parametrize("name", ["embedding_layer", "n_passes", "n_members", "max_memory"])
+def test_every_signal_option_changes_something(name, task):
+    other = {"embedding_layer": "body.0", "n_passes": 3, "n_members": 3, "max_memory": "12 kB"}
+    X, y, pool, _ = task
+    answers = []
+    for options in (SignalOptions(), SignalOptions(**{name: other[name]})):
+        sampler = AutoALSampler(net(), [*STRATEGIES, "mean_std"], signals=options, random_state=0)
+        result = sampler.fit(X, y).query(pool, return_result=True)
+        answers.append(repr((result.utilities.tolist(), sorted(result.timings))))
+    assert answers[0] != answers[1]
+
+
+def test_a_main_class_that_can_be_held_in_mind():
+    assert len(inspect.signature(AutoALSampler).parameters) <= 14
+
+
+@pytest.mark.parametrize(
+    ("sampler", "match"),
+    [
+        (TCMSampler(labels_per_class=3, n_initial_rounds=2), "'labels_per_class' is 3, but 'n_ini"),
+        (SelectALSampler(removed_share=1.5), "'removed_share' parameter"),
+    ],
+)
+def test_contradictions_are_refused_before_work(sampler, match, task):
+    X, y, *_ = task
+    with pytest.raises(ValueError, match=match):
+        sampler.fit(X, y)
+    assert not hasattr(sampler, "estimator_")
+
+
+def test_dropping_is_warned_of(task):
+    X, y, pool, _ = task
+    broken = FunctionStrategy(failing, needs=("probabilities",))
+    sampler = AutoALSampler(net(), [broken, "margin"], on_error="drop", random_state=0).fit(X, y)
+    with pytest.warns(StrategyDroppedWarning, match="failing"):
+        sampler.query(pool)

@@ -36,13 +36,17 @@ def net(**params):
     return NeuralNetClassifier(MLP, **(options | params))
 
 
+#: With these the experiment of SelectAL says that the budget is high.
+HIGH_BUDGET = {"removed_share": 0.2, "random_state": 1}
+#: Parameters that hold one strategy.
+ROLES = ("strategy", "initial_strategy", "final_strategy", "low_budget", "high_budget")
 #: For each parameter, another legal value, and what else has to be set for both.
 OTHERS = {
     "estimator": (net(max_epochs=1), {}),
     "strategies": (["margin", "entropy"], {}),
     "strategy": ("entropy", {}),
     "n_instances": (3, {}),
-    "signals": (SignalOptions(max_memory="12 kB"), {}),
+    "signals": (SignalOptions(n_passes=3), dict.fromkeys(ROLES, "bald") | {"n_initial_rounds": 9}),
     "classes": ([0, 1, 2, 3], {}),  # the net has three outputs: an error
     "on_nonfinite": ("skip", {}),
     "on_error": ("drop", {}),
@@ -58,10 +62,10 @@ OTHERS = {
     "n_subsets": (1, {}),
     "initial_strategy": ("entropy", {"n_initial_rounds": 9}),
     "final_strategy": ("kmeans", {"n_initial_rounds": 0}),
-    "labels_per_class": (0, {"initial_strategy": "kmeans"}),
-    "n_initial_rounds": (0, {"labels_per_class": 5}),
+    "labels_per_class": (50, {"initial_strategy": "kmeans"}),
+    "n_initial_rounds": (9, {"initial_strategy": "kmeans"}),
     "low_budget": ("kmeans", {}),
-    "high_budget": ("kmeans", {}),
+    "high_budget": ("kmeans", HIGH_BUDGET),
     "removed_share": (0.9, {}),
     "n_splits": (2, {}),
     "weights": ([1, 2, 6], {}),
@@ -86,8 +90,10 @@ def outcome(sampler, task, capsys):
         first = sampler.query(pool)
         seen = [first.tolist(), sampler.predict_proba(pool).tolist()]
         sampler.teach(pool[first], y[: len(first)])
+        second = sampler.query(pool)
+        sampler.teach(pool[second], y[: len(second)])
         state = {
-            name: getattr(sampler, name)
+            name: np.asarray(getattr(sampler, name)).tolist()
             for name in ("arm_weights_", "arm_counts_", "removal_errors_", "phase_")
             if hasattr(sampler, name)
         }
@@ -116,9 +122,8 @@ def test_every_parameter_changes_something_or_is_refused(cls, name, task, capsys
         base["on_nonfinite"] = "skip"
     else:
         broken = FunctionStrategy(failing, needs=("probabilities",))
-        base |= {"strategies": [broken, "margin"], "on_nonfinite": "skip"}
-        base |= {"strategy": broken, "initial_strategy": broken, "n_initial_rounds": 9}
-        base |= {"low_budget": broken, "high_budget": broken}
+        base |= {"strategies": [broken, broken, broken, "margin"], "on_nonfinite": "skip"}
+        base |= dict.fromkeys(ROLES, broken) | {"n_initial_rounds": 9}
     params = {key: value for key, value in (base | fixed).items() if key in known}
     params.pop(name, None) if name not in base else None
     one = cls(**params)

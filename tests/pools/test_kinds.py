@@ -1,4 +1,4 @@
-"""Every kind of pool gives the picks that the same samples give as an array in memory."""
+"""Every kind of pool gives the same picks as the same samples in an array in memory."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ X[200] = X[3]
 
 
 class Slices:
-    """Shape, dtype and slices, as zarr and HDF5 arrays have them; refuses what is longer."""
+    """Array with shape, dtype and slices like zarr and HDF5; long slices raise an error."""
 
     def __init__(self, array, longest=STEP):
         self.array, self.longest = array, longest
@@ -99,7 +99,7 @@ def small_chunks(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def scratch(tmp_path, monkeypatch):
-    """Whatever is put on disk goes here, and must be gone afterwards."""
+    """Folder for all temporary files, which must be empty after the test."""
     folder = tmp_path / "scratch"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))

@@ -1,4 +1,4 @@
-"""The parts that large pools are made of: orders, chunks, memory, scores row by row."""
+"""Parts of large pools: random orders, chunks, memory limits and scores by row."""
 
 from __future__ import annotations
 

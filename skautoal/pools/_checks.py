@@ -1,4 +1,4 @@
-"""What is asked of every chunk of a pool: numbers, the shape of the labelled samples, finite."""
+"""Check and convert each chunk of a pool: dtype, shape of the samples, finite values."""
 
 from __future__ import annotations
 
@@ -9,25 +9,26 @@ import torch
 
 from ._base import Chunk, map_leaves
 
-_SHOWN = 5  # rows that a message names
+_SHOWN = 5  # number of rows listed in an error message
 
 
 @dataclass(frozen=True)
 class ChunkCheck:
-    """Turns raw chunks into what a net takes, or says what is wrong with them.
+    """Converter from raw chunks to the arrays that a net takes.
 
     Attributes
     ----------
     name : str
-        Name of the argument, for messages.
+        Name of the argument, for error messages.
     integers : bool
-        Keep integers (token ids) as int64 instead of making them float32.
+        If True, integers (token ids) become int64 instead of float32.
     shape : tuple of int, dict of them, or None
-        Shape of a sample, where it is known.
+        Expected shape of a sample; None to accept any shape.
     raw : bool
-        Leave the numbers to the transformers of a pipeline; only shapes are checked.
+        If True, only shapes are checked. The transformers of a pipeline take the samples
+        as they are.
     finite : bool
-        Refuse NaN and infinity.
+        If True, raise an error for NaN and infinity.
 
     """
 
@@ -38,12 +39,15 @@ class ChunkCheck:
     finite: bool = True
 
     def __call__(self, chunk: Chunk, start: int) -> Chunk:
-        """Checked rows, float32 or int64, in C order and writeable; ``start`` is the first's."""
+        """Return the rows as float32 or int64, in C order and writeable.
+
+        ``start`` is the position of the first row in the pool, for error messages.
+        """
         chunk = map_leaves(as_array, chunk)
         if self.shape is not None and _shapes(chunk) != self.shape:
             raise ValueError(
                 f"'{self.name}' has samples of shape {_shapes(chunk)} from row {start} on, but"
-                f" fit saw shape {self.shape}. Give samples of the same shape."
+                f" fit saw shape {self.shape}. Pass samples of the same shape."
             )
         if self.raw:
             return chunk
@@ -60,18 +64,21 @@ class ChunkCheck:
             return leaf.detach().to(torch.int64 if whole else torch.float32).contiguous()
         if leaf.dtype.kind not in "fiub":
             raise TypeError(
-                f"'{self.name}' must be numeric; got dtype {leaf.dtype}. Encode it first, or let"
-                " an encoder do so in a Pipeline that ends in the net."
+                f"'{self.name}' must be numeric; got dtype {leaf.dtype}. Encode it first, or add"
+                " an encoder before the net in a Pipeline."
             )
         whole = self.integers and leaf.dtype.kind in "iub"
-        with np.errstate(over="ignore"):  # what float32 cannot hold is named as infinite
+        with np.errstate(over="ignore"):  # values too large for float32 become infinite
             leaf = np.asarray(leaf, dtype=np.int64 if whole else np.float32, order="C")
-        # torch warns about memory that must not be written to; a memmap opened for reading is.
+        # torch warns about read-only memory, such as a memmap opened for reading.
         return leaf if leaf.flags.writeable else leaf.copy()
 
 
 def check_finite(leaf, name: str, start: int = 0) -> None:
-    """Refuse rows that hold NaN or infinity, and say which; ``start`` is the first's."""
+    """Raise a ValueError that lists the first rows with NaN or infinity.
+
+    ``start`` is the position of the first row in the pool.
+    """
     if isinstance(leaf, np.ndarray):
         if leaf.dtype.kind != "f":
             return
@@ -81,7 +88,8 @@ def check_finite(leaf, name: str, start: int = 0) -> None:
         total = leaf.sum().item()
     else:
         return
-    # A finite sum has finite terms; only a sum that is not needs a look at each.
+    # A finite sum has finite terms, and a sum is much cheaper than a test of each element.
+    # A sum of finite terms may overflow, so a sum that is not finite proves nothing.
     if np.isfinite(total):
         return
     bad = np.flatnonzero(~finite_rows(leaf))
@@ -89,18 +97,19 @@ def check_finite(leaf, name: str, start: int = 0) -> None:
         rows = (bad[:_SHOWN] + start).tolist()
         raise ValueError(
             f"Input {name} contains NaN or infinity, or values too large for float32:"
-            f" the first such rows are {rows}. Impute or leave out such samples."
+            f" the first such rows are {rows}. Impute or remove these samples."
         )
 
 
 def finite_rows(leaf) -> np.ndarray:
-    """Whether each row of an array or a tensor, (n, ...), is finite throughout, (n,) bool."""
+    """Return for each row of (n, ...) whether all of its values are finite, (n,) bool."""
     if isinstance(leaf, torch.Tensor):
         return torch.isfinite(leaf).flatten(1).all(1).cpu().numpy()
     return np.isfinite(leaf).reshape(len(leaf), -1).all(axis=1)
 
 
 def as_array(leaf):
+    """Convert array-like objects to NumPy arrays; tensors stay tensors."""
     return leaf if isinstance(leaf, torch.Tensor) else np.asarray(leaf)
 
 

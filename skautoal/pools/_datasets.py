@@ -1,4 +1,4 @@
-"""Pools in torch Datasets, read through the net's own loader."""
+"""Pools in torch Datasets, read by the data loader of the net."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ class DatasetPool(Pool):
     Parameters
     ----------
     dataset : Dataset
-        Gives ``(x, y)``; of an IterableDataset the length is not known.
+        Dataset with a length that returns pairs ``(x, y)``.
     load : callable
-        Dataset in, iterator of chunks out: the loader that the user gave the net.
+        Function that takes a Dataset and returns an iterator of chunks, based on the data
+        loader of the user's net.
 
     """
 

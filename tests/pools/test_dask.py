@@ -85,5 +85,5 @@ def test_bad_values_are_named_with_their_rows_by_workers(cluster, samplers):
 
 def test_an_unknown_length_is_refused(samplers):
     pool = da.from_array(X, chunks=(200, 5))
-    with pytest.raises(ValueError, match="length is not known yet"):
+    with pytest.raises(ValueError, match="a dask array of unknown length"):
         samplers["margin"].query(pool[pool[:, 0] > 0], 3)

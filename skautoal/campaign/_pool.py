@@ -15,7 +15,7 @@ from .._net import load_rows, take_rows
 from .._validation import is_dataset, is_dict, n_samples, row_shape
 from ..pools import is_sliceable
 
-#: Number of rows in a fingerprint. Hashing a whole pool on disk would take minutes.
+#: Number of rows in a fingerprint. A large pool on disk is not read as a whole.
 _HASHED_ROWS = 1024
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from scipy.stats import beta
 
 from .._rng import derive_seed
+from ..data._rows import load_rows
 from ..samplers import BaseSampler, StrategySampler
-from ._pool import rows_of
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,8 @@ def out_of_fold_estimate(
             signals=sampler.signals,
             random_state=derive_seed(seed, "fold", fold),
         )
-        net.fit(rows_of(X, order[~inside], stacked=True), y[~inside])
-        right += int((net.predict(rows_of(X, order[inside], stacked=True)) == y[inside]).sum())
+        net.fit(load_rows(X, order[~inside]), y[~inside])
+        right += int((net.predict(load_rows(X, order[inside])) == y[inside]).sum())
     lower, upper = clopper_pearson(right, len(y), confidence)
     return AccuracyEstimate(right / len(y), lower, upper, len(y))
 

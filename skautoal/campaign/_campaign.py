@@ -18,11 +18,10 @@ from sklearn.base import clone
 
 from .._frames import as_frame
 from .._rng import derive_seed, draw_seed
-from .._validation import n_samples
-from ..pools import is_stream
+from ..data import is_stream
+from ..data._requests import check_costs, check_n_instances
+from ..data._rows import n_samples
 from ..samplers import BaseSampler
-from ..strategies._base import check_n_instances
-from ..strategies._cost_aware import check_costs
 from ._accuracy import AccuracyEstimate, out_of_fold_estimate
 from ._asker import Asker
 from ._audit import audit_rows

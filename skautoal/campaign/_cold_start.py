@@ -7,15 +7,16 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 from sklearn.base import BaseEstimator
 
 from .._task import TaskTemplate, is_frozen
-from .._validation import check_samples
+from ..data._convert import from_transformer
+from ..data._rows import take_rows
+from ..data._validation import check_samples
 from ..samplers import BaseSampler
 from ..signals import Signals, compute_signals
 from ..strategies import STRATEGIES, CostAware, get_strategy
-from ._pool import flat_features, rows_of
+from ._pool import flat_features
 
 #: Largest number of free samples compared. A random part of larger pools is used, which
 #: bounds time and memory.
@@ -114,10 +115,10 @@ def diverse_picks(
 
 def _vectors(sampler: BaseSampler, X: Any, features: Any, rows: np.ndarray) -> np.ndarray:
     if features is not None:
-        return flat_features(rows_of(features, rows), "features")
+        return flat_features(take_rows(features, rows), "features")
     if is_frozen(sampler.estimator):
-        return _embeddings(sampler, rows_of(X, rows))
-    return flat_features(rows_of(X, rows), "X")
+        return _embeddings(sampler, take_rows(X, rows))
+    return flat_features(take_rows(X, rows), "X")
 
 
 def _embeddings(sampler: BaseSampler, X: Any) -> np.ndarray:
@@ -133,8 +134,7 @@ def _embeddings(sampler: BaseSampler, X: Any) -> np.ndarray:
         transformed=transformer is not None,
     )
     if transformer is not None:
-        X = transformer.transform(X)
-        X = (X.toarray() if sparse.issparse(X) else np.asarray(X)).astype(np.float32)
+        X = from_transformer(transformer.transform(X))
     signals = compute_signals(
         template.net, X, embedding_layer=sampler._signal_options().embedding_layer
     )

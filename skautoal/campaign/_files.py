@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import platform
-import warnings
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
@@ -18,6 +17,7 @@ import torch
 import skautoal
 
 from .._fingerprint import describe
+from .._utils._warnings import warn_caller
 from ..exceptions import CampaignFileError, SkautoalWarning
 from ..samplers import BaseSampler
 from ._cold_start import check_cold_start
@@ -88,11 +88,10 @@ class CampaignFiles:
         lines = differences(reader.sampler, now, "sampler")
         if not lines:
             return
-        warnings.warn(
+        warn_caller(
             "The sampler differs from the one that this campaign has used so far. The campaign"
             f" continues with the new one. {'; '.join(lines[:10])}",
             SkautoalWarning,
-            stacklevel=5,
         )
         step = {"kind": "sampler", "sampler": now, "time": time_of_day()}
         self.last_change = reader.state.n_steps

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import FileIO
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from .._files import write_whole
+from .._utils._warnings import warn_caller
 from ..exceptions import CampaignFileError, SkautoalWarning
 from ._lock import FolderLock
 
@@ -256,20 +256,18 @@ def read_journal(folder: Path, on_record: Callable[[dict], None]) -> _Tail:
             f" it from a backup. To continue with the remaining lines, delete {_HEAD}."
         )
     if head is None:
-        _warn(
+        warn_caller(
             f"{folder / _HEAD} is missing, so steps missing at the end of {_JOURNAL} cannot be"
-            f" detected. {tail.n_lines} lines were read."
+            f" detected. {tail.n_lines} lines were read.",
+            SkautoalWarning,
         )
     if tail.size < tail.file_size:
-        _warn(
+        warn_caller(
             f"The last step in {path} was interrupted while it was being written. It is"
-            " ignored; repeat the step if necessary."
+            " ignored; repeat the step if necessary.",
+            SkautoalWarning,
         )
     return tail
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, SkautoalWarning, stacklevel=5)
 
 
 def _line(record: dict, previous: str) -> tuple[bytes, str]:

@@ -1,4 +1,4 @@
-"""Rows, features and fingerprint of the pool of a campaign."""
+"""Features and fingerprint of the pool of a campaign."""
 
 from __future__ import annotations
 
@@ -9,72 +9,27 @@ from typing import Any
 import numpy as np
 import torch
 from scipy import sparse
-from sklearn.utils import _safe_indexing
 
-from .._net import load_rows, take_rows
-from .._validation import is_dataset, is_dict, n_samples, row_shape
-from ..pools import is_sliceable
+from ..data._convert import as_numpy, standardized_vectors
+from ..data._rows import (
+    RowsOnDisk,
+    is_dataset,
+    is_dict,
+    is_on_disk,
+    n_samples,
+    row_shape,
+    take_rows,
+)
 
 #: Number of rows in a fingerprint. A large pool on disk is not read as a whole.
 _HASHED_ROWS = 1024
 
 
-def rows_of(X: Any, indices: Any, *, stacked: bool = False) -> Any:
-    """Return rows of a pool in its container; with ``stacked``, a Dataset becomes a tensor."""
-    indices = np.asarray(indices, dtype=np.int64)
-    if _is_on_disk(X):
-        return _gathered(X, indices)
-    if is_dataset(X) or is_dict(X) or isinstance(X, (np.ndarray, torch.Tensor)):
-        return load_rows(X, indices) if stacked else take_rows(X, indices)
-    return _safe_indexing(X.tocsr() if sparse.issparse(X) else X, indices)
-
-
 def part_of(X: Any, rows: np.ndarray) -> Any:
     """Return the sorted ``rows`` of a pool to query; arrays on disk are read on demand."""
-    if isinstance(X, np.memmap) or _is_on_disk(X):
-        return _RowsOnDisk(X, rows)
-    return rows_of(X, rows)
-
-
-class _RowsOnDisk:
-    """Some rows of an array on disk, as an array that is read by slices.
-
-    Parameters
-    ----------
-    X : array-like of shape (n, ...)
-        Array that supports slices of its rows.
-    rows : ndarray of int of shape (m,)
-        Sorted rows.
-
-    """
-
-    def __init__(self, X: Any, rows: np.ndarray) -> None:
-        self._X, self._rows = X, rows
-        self.shape, self.dtype = (len(rows), *X.shape[1:]), X.dtype
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __getitem__(self, part: slice) -> np.ndarray:
-        rows = self._rows[part]
-        if len(rows) == 0:
-            return np.asarray(self._X[:0])
-        # Most rows of a pool are free, so reading the whole span wastes little.
-        return np.asarray(self._X[int(rows[0]) : int(rows[-1]) + 1])[rows - rows[0]]
-
-
-def _is_on_disk(X: object) -> bool:
-    """Return True for arrays of zarr, HDF5 and similar libraries, which support slices only."""
-    known = (np.ndarray, torch.Tensor)
-    return not isinstance(X, known) and not sparse.issparse(X) and is_sliceable(X)
-
-
-def _gathered(X: Any, indices: np.ndarray) -> np.ndarray:
-    """Return rows in the order of ``indices`` after reading them in the order of the file."""
-    rows, back = np.unique(indices, return_inverse=True)
-    if len(rows) == 0:
-        return np.asarray(X[:0])
-    return np.concatenate([np.asarray(X[row : row + 1]) for row in rows.tolist()])[back]
+    if isinstance(X, np.memmap) or is_on_disk(X):
+        return RowsOnDisk(X, rows)
+    return take_rows(X, rows)
 
 
 def fingerprint(X: Any) -> dict:
@@ -90,7 +45,7 @@ def fingerprint(X: Any) -> dict:
         return found
     drawn = np.random.RandomState(0).choice(n, min(n, _HASHED_ROWS), replace=False)
     rows = np.union1d(drawn, [0, n - 1])
-    return found | {"rows": _describe(X), "sha256": _digest(rows_of(X, rows))}
+    return found | {"rows": _describe(X), "sha256": _digest(take_rows(X, rows))}
 
 
 def differences(then: object, now: object, name: str) -> list[str]:
@@ -123,21 +78,11 @@ def flat_features(X: Any, name: str) -> np.ndarray:
     """
     if is_dataset(X) or is_dict(X):
         raise _no_features(X, name)
-    if isinstance(X, torch.Tensor):
-        X = X.detach().cpu().numpy()
-    if sparse.issparse(X):
-        X = X.toarray()
     try:
-        flat = np.asarray(X, dtype=np.float64).reshape(n_samples(X), -1)
+        numbers = np.asarray(as_numpy(X), dtype=np.float64)
     except (ValueError, TypeError) as exc:
         raise _no_features(X, name) from exc
-    if not np.isfinite(flat).all():
-        row = int(np.flatnonzero(~np.isfinite(flat).all(axis=1))[0])
-        raise ValueError(
-            f"'{name}' contains NaN or infinity, first in row {row}. Impute or remove such samples."
-        )
-    spread = flat.std(axis=0)
-    return ((flat - flat.mean(axis=0)) / np.where(spread > 0, spread, 1)).astype(np.float32)
+    return standardized_vectors(numbers, name).astype(np.float32)
 
 
 def _no_features(X: object, name: str) -> TypeError:
@@ -190,7 +135,7 @@ def _parts(X: Any) -> Iterator[bytes]:
         for part in (X.indptr.astype(np.int64), X.indices.astype(np.int64), X.data):
             yield np.ascontiguousarray(part).tobytes()
     else:
-        array = X.detach().cpu().numpy() if isinstance(X, torch.Tensor) else X
+        array = as_numpy(X) if isinstance(X, torch.Tensor) else X
         if isinstance(array, np.ndarray) and array.dtype.kind != "O":
             yield np.ascontiguousarray(array).tobytes()
         else:

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from .._validation import is_dataset
-from ..strategies._cost_aware import check_costs
+from ..data._requests import check_costs
+from ..data._rows import is_dataset
 
 #: Largest number of samples in one step.
 MAX_STEP = 100_000

@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.base import clone
 
 from .._rng import draw_seed
+from ..data._convert import standardized_vectors
 from ..signals import Signals
 from ..strategies import KMeans
 from ._export import as_sampler, fitted_copy
@@ -184,10 +185,8 @@ def _plain_labels(y: np.ndarray) -> np.ndarray:
 
 def _cold_start(pool: np.ndarray, k: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Picks and utilities without a model: k-means on standardised samples."""
-    flat = pool.reshape(len(pool), -1).astype(np.float64)
-    spread = flat.std(axis=0)
-    flat = (flat - flat.mean(axis=0)) / np.where(spread > 0, spread, 1)
-    picks, utilities = KMeans().evaluate(Signals(embeddings=flat), k, seed)
+    vectors = standardized_vectors(pool, "X")
+    picks, utilities = KMeans().evaluate(Signals(embeddings=vectors), k, seed)
     return picks.numpy(), utilities.numpy()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
+from ..data._rows import take_rows
 from ..samplers import BaseSampler
 from ._export import as_sampler, fitted_copy
 from ._foreign import ForeignModel, ForeignModelStrategy
@@ -81,11 +82,9 @@ class SmallTextQueryStrategy(QueryStrategy):
         self._validate_query_input(indices_unlabeled, n)
         if sparse.issparse(y):
             raise TypeError("'y' holds several labels a sample; skautoal takes one a sample.")
-        X = dataset.x
-        if isinstance(X, list):  # texts
-            X = np.array(X, dtype=object)
-        self.sampler_ = fitted_copy(self.sampler, X[indices_labeled], np.asarray(y), None)
-        picks = self.sampler_.query(X[indices_unlabeled], int(n))
+        X_labeled = take_rows(dataset.x, indices_labeled)
+        self.sampler_ = fitted_copy(self.sampler, X_labeled, np.asarray(y), None)
+        picks = self.sampler_.query(take_rows(dataset.x, indices_unlabeled), int(n))
         return np.asarray(indices_unlabeled)[picks].astype(np.int64)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from torch.utils.data import Dataset, Subset
 
-from ._base import Chunk, Pool, rechunk
+from ._base import Chunk, Pool, map_leaves, rechunk
 
 
 class DatasetPool(Pool):
@@ -28,11 +28,15 @@ class DatasetPool(Pool):
         self.n_samples = len(dataset)  # type: ignore[arg-type]  # torch declares no len
 
     def chunks(self, n_rows):
-        return rechunk(self.load(self.dataset), n_rows)
+        return rechunk(self._load(self.dataset), n_rows)
 
     def first_row(self):
         return self.take(np.arange(1))
 
     def take(self, indices):
         subset = Subset(self.dataset, np.asarray(indices).tolist())
-        return next(rechunk(self.load(subset), len(subset)))
+        return next(rechunk(self._load(subset), len(subset)))
+
+    def _load(self, dataset: Dataset) -> Iterator[Chunk]:
+        # Loaders collate several inputs to a list; in chunks they are tuples.
+        return (map_leaves(lambda leaf: leaf, batch) for batch in self.load(dataset))

@@ -29,7 +29,7 @@ def check_memory(max_memory) -> int | None:
 
     Examples
     --------
-    >>> from skautoal.pools import check_memory
+    >>> from skautoal.data import check_memory
     >>> check_memory("2GB"), check_memory("1.5 MiB"), check_memory(10_000), check_memory(None)
     (2000000000, 1572864, 10000, None)
 

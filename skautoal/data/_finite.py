@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ._base import Pool, SubPool, chunk_rows, leaves, n_rows_of
-from ._checks import finite_rows
+from ._convert import finite_rows
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import torch
 _CHUNK_ELEMENTS = 2**20  # target number of elements of a chunk, 4 MB of float32
 _MAX_CHUNK = 4096  # maximum number of rows of a chunk
 
-Chunk = Any  # an array or tensor with rows first, or a dict, list or tuple of them
+Chunk = Any  # an array or tensor with rows first, or a dict or tuple of them
 
 
 class Pool(ABC):
@@ -90,11 +90,14 @@ def leaves(chunk: Chunk) -> list:
 
 
 def map_leaves(function, chunk: Chunk) -> Chunk:
-    """Apply ``function`` to each array of a chunk and keep its structure."""
+    """Apply ``function`` to each array of a chunk and keep its structure.
+
+    Lists, in which data loaders return the inputs of a net that takes several, become tuples.
+    """
     if isinstance(chunk, dict):
         return {key: map_leaves(function, part) for key, part in chunk.items()}
     if isinstance(chunk, (list, tuple)):
-        return type(chunk)(map_leaves(function, part) for part in chunk)
+        return tuple(map_leaves(function, part) for part in chunk)
     return function(chunk)
 
 

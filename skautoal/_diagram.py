@@ -1,4 +1,4 @@
-"""Blocks of scikit-learn's HTML diagrams: strategies have no ``fit``, so it leaves them out."""
+"""Blocks for scikit-learn's HTML diagrams, which omit strategies because they have no ``fit``."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ from sklearn.utils.metaestimators import available_if
 
 @dataclass(frozen=True)
 class DiagramBlock:
-    """What scikit-learn's diagram asks of a block; its own class is private and has moved.
+    """Block of an HTML diagram with the attributes that scikit-learn reads.
+
+    scikit-learn's own class is private and its location differs between versions.
 
     Attributes
     ----------
     kind : {"serial", "parallel"}
-        One below the other, or side by side.
+        Layout: one below the other, or side by side.
     estimators : sequence of objects
-        Estimators, strategies, or other blocks.
+        Estimators, strategies or other blocks.
     names, name_details : sequence of str or None
-        Their titles, and the text under each; None for blocks.
+        Title of each element and the text below it; None for blocks.
     dash_wrapped : bool
-        Whether a dashed line goes round the block.
+        If True, the block has a dashed border.
 
     """
 
@@ -37,7 +39,7 @@ class DiagramBlock:
 
 
 def named_block(kind: str, items: Sequence[tuple[str, object]], **options) -> DiagramBlock:
-    """A block of named objects, titled ``name: Type``, or by the type alone if that is it."""
+    """Return a block of objects titled ``name: Type``, or ``Type`` if the name is the type."""
     names = [
         type(item).__name__ if name == type(item).__name__ else f"{name}: {type(item).__name__}"
         for name, item in items
@@ -51,7 +53,7 @@ def _holds_strategy(strategy) -> bool:
 
 
 class WrapperDiagramMixin:
-    """Shows the strategy inside another one, where it is a parameter ``strategy``."""
+    """Mixin that shows the parameter ``strategy`` of a wrapper in HTML diagrams."""
 
     strategy: Any
 

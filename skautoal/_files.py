@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Write files atomically."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from pathlib import Path
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a text file so that nobody, and no kill, ever sees it half-written."""
+    """Write a text file atomically: readers see the old content or the new, never a part.
+
+    The text is written to a temporary file in the same folder, which then replaces the file.
+    """
     temporary = path.with_name(f".{path.stem}-{uuid.uuid4().hex}.tmp")
     try:
         with open(temporary, "x", encoding="utf-8", newline="") as file:

@@ -1,4 +1,4 @@
-"""Fingerprints: what a run was, as plain values and as one short key."""
+"""Describe parameters, arrays and functions by plain values, and by one short hash."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ from torch import nn
 
 
 def key_of(description) -> str:
-    """Short hexadecimal key of a description."""
+    """Return a hexadecimal key of 32 digits for a description."""
     text = json.dumps(description, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def describe(value) -> object:
-    """Parameters as values that JSON can hold; equal things, equal descriptions.
+    """Describe a value by objects that can be written as JSON.
 
-    Estimators become their class and parameters, arrays the hash of their content,
-    functions the hash of their code, so that a changed function is another function.
+    Equal values have equal descriptions in every process. Estimators are described by their
+    class and parameters, arrays by a hash of their content, and functions by a hash of their
+    code, so that a changed function has another description.
 
     Raises
     ------
     TypeError
-        If something has no description that lasts: it could not be told from another.
+        If the only description of a value is its memory address.
 
     """
     if value is None or isinstance(value, (bool, int, float, str)):
@@ -72,26 +73,27 @@ def _describe_function(function) -> dict:
 
 
 def _describe_object(value) -> object:
-    """An object of another kind: by its attributes, or by a repr without an address."""
+    """Describe any other object by its ``repr``, or by its attributes if that has an address."""
     if hasattr(value, "func") and hasattr(value, "keywords"):  # functools.partial
         parts = [value.func, value.args, value.keywords]
         return {"partial": describe(parts)}
-    if hasattr(value, "tolist"):  # pandas and the like
+    if hasattr(value, "tolist"):  # pandas Series and similar
         return describe(np.asarray(value))
     text = repr(value)
     if re.search(r" at 0x[0-9a-fA-F]+", text):
         attributes = getattr(value, "__dict__", None)
         if not attributes:
             raise TypeError(
-                f"{text:.100} cannot be described, so its runs could not be told from"
-                " others. Use names, estimators, functions, arrays or plain values (and an"
-                " int for a random state)."
+                f"{text:.100} cannot be described, so its runs could not be distinguished from"
+                " others. Use strings, estimators, functions, arrays or numbers, and an int as"
+                " random state."
             )
         return {"class": describe(type(value)), "attributes": describe(attributes)}
     return {"class": describe(type(value)), "text": text}
 
 
 def _code_text(code: CodeType) -> str:
+    # Nested functions are code objects among the constants, whose repr has an address.
     constants = [_code_text(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts]
     return repr((code.co_code.hex(), constants, code.co_names, code.co_varnames))
 

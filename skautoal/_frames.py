@@ -1,14 +1,14 @@
-"""Rows as pandas frames; pandas (the extra ``data``) is imported here only."""
+"""Convert rows to pandas DataFrames. pandas (the extra ``data``) is imported on demand."""
 
 from __future__ import annotations
 
 
 def as_frame(rows: list[dict]):
-    """Rows as a pandas DataFrame; says what to install where pandas is missing."""
+    """Convert a list of dicts to a DataFrame; raise an ImportError with advice without pandas."""
     try:
         import pandas as pd
     except ImportError as exc:
         raise ImportError(
-            "Frames need pandas: pip install 'skautoal[data]'. 'rows()' gives plain dicts."
+            "A DataFrame requires pandas. Install it with: pip install 'skautoal[data]'."
         ) from exc
     return pd.DataFrame(rows)

@@ -1,4 +1,4 @@
-"""Looking inside a torch module while it runs: inputs and outputs of its submodules."""
+"""Read inputs and outputs of submodules during the forward pass of a torch module."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from torch import Tensor, nn
 
 
 def first_output(output) -> Tensor:
-    """skorch's convention: of several outputs the first is the prediction."""
+    """Return the prediction, which is the first of several outputs by skorch's convention."""
     return output[0] if isinstance(output, tuple) else output
 
 
 @contextmanager
 def captured_input(module: nn.Module, layer: str | None) -> Iterator[list[Tensor]]:
-    """List that receives the input of a named submodule, flat per row, at each forward."""
+    """Collect the input of a submodule at each forward pass as one vector per row."""
     seen: list[Tensor] = []
     if layer is None:
         yield seen
@@ -35,10 +35,10 @@ def captured_input(module: nn.Module, layer: str | None) -> Iterator[list[Tensor
 
 
 def block_features(module: nn.Module, X, device: torch.device) -> list[Tensor]:
-    """Outputs of the module's blocks, (n, d) each, first block first; differentiable.
+    """Return the outputs of the module's blocks in order, (n, d) each, differentiable.
 
-    The blocks are the direct submodules, of the first submodule that has several; what
-    does not put out one entry a row is left out.
+    The blocks are the direct submodules of the outermost module that has several. Outputs
+    that do not have one entry per row are omitted.
     """
     blocks = list(module.children())
     while len(blocks) == 1:
@@ -48,7 +48,7 @@ def block_features(module: nn.Module, X, device: torch.device) -> list[Tensor]:
     def hook(block, _args, output):
         output = first_output(output)
         if isinstance(output, Tensor) and output.ndim > 1:
-            # Sequences have the features last, unless they come out of a convolution.
+            # The features of a sequence are in the last dimension, except after convolutions.
             convolutions = (m for m in block.modules() if isinstance(m, nn.modules.conv._ConvNd))
             features_last = output.ndim == 3 and next(convolutions, None) is None
             seen.append(_flat_rows(output, features_last))
@@ -64,9 +64,9 @@ def block_features(module: nn.Module, X, device: torch.device) -> list[Tensor]:
 
 
 def _flat_rows(x: Tensor, features_last: bool) -> Tensor:
-    """One vector a row: feature maps and sequences are averaged over their positions.
+    """Reduce each row to one vector by averaging feature maps and sequences over positions.
 
-    Linear layers have the features last, convolutions ahead of the positions.
+    Linear layers have the features in the last dimension, convolutions in the second.
     """
     if x.ndim <= 2:
         return x
@@ -74,6 +74,6 @@ def _flat_rows(x: Tensor, features_last: bool) -> Tensor:
 
 
 def run_module(module: nn.Module, X, device: torch.device):
-    """Forward pass of a bare module on samples as a net takes them."""
+    """Run the forward pass of a module on samples as a skorch net takes them."""
     x = to_tensor(X, device=device)
     return module(**x) if isinstance(x, dict) else module(x)

@@ -1,10 +1,10 @@
-"""MC dropout as samples of functions: one mask a pass, shared by all rows, the trunk run once.
+"""Monte Carlo dropout with one mask per pass, shared by all rows.
 
-A forward hook on each dropout module applies the masks while the net stays in
-evaluation mode, so nothing else (batch norm above all) can notice. Sharing the mask
-among the rows makes a pass one draw from the posterior over functions, which joint
-criteria such as BatchBALD require (Kirsch et al. 2019, arXiv 1906.08158), and makes a
-row's answer independent of the rows it is computed with.
+A forward hook on each dropout module applies the masks while the net is in evaluation mode,
+so that other layers, such as batch normalisation, are not affected. With a shared mask, each
+pass is one sample from the posterior over functions, which joint criteria such as BatchBALD
+require (Kirsch et al. 2019, arXiv 1906.08158). It also makes the result of a row independent
+of the rows in its batch. The layers before the first dropout are computed only once.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from ._rng import derive_seed, isolated_rng
 
 
 def dropout_modules(module: nn.Module) -> list[_DropoutNd]:
-    """Dropout modules that drop something, in order of registration."""
+    """Return the dropout modules with p > 0, in the order of registration."""
     return [m for m in module.modules() if isinstance(m, _DropoutNd) and m.p > 0]
 
 
 def dropout_masks(
     module: _DropoutNd, like: Tensor, n_passes: int, seed: int
 ) -> tuple[Tensor, Tensor]:
-    """Slope and offset, (T, ...) each, of a dropout module's action on one row.
+    """Draw masks as the slope and offset, (T, ...) each, of a dropout module on one row.
 
-    Given its mask, every kind of dropout is affine in each element; its values at
-    zero and at one therefore say all, also for alpha and channel-wise dropout.
+    For a given mask, every kind of dropout is an affine function of each element, including
+    alpha and channel-wise dropout. Its values at zero and at one determine the function.
     """
     sampler = copy.copy(module)
     sampler.training = True
@@ -39,6 +39,7 @@ def dropout_masks(
     shape = (n_passes, *like.shape[1:])
     values = []
     for fill in (0.0, 1.0):
+        # The same seed draws the same mask for both values.
         with isolated_rng(seed, like.device):
             values.append(sampler.forward(torch.full(shape, fill).to(like)))
     offset, at_one = values
@@ -46,7 +47,7 @@ def dropout_masks(
 
 
 def is_out_of_memory(exc: Exception) -> bool:
-    """Whether this says that memory ran out, on the host or on an accelerator."""
+    """Return True if an error means that the memory of the host or accelerator is exhausted."""
     told = str(exc).lower()
     phrases = ("out of memory", "can't allocate memory", "not enough memory")
     said = isinstance(exc, RuntimeError) and any(phrase in told for phrase in phrases)
@@ -54,7 +55,18 @@ def is_out_of_memory(exc: Exception) -> bool:
 
 
 class MCDropout:
-    """Applies the masks of ``n_passes`` passes to the dropout modules of one module."""
+    """Forward passes of a module under dropout masks that are drawn once.
+
+    Parameters
+    ----------
+    module : Module
+        Module with dropout, in evaluation mode.
+    n_passes : int
+        Number of passes T.
+    seed : int
+        Seed of the masks.
+
+    """
 
     def __init__(self, module: nn.Module, n_passes: int, seed: int):
         self.module = module
@@ -64,21 +76,21 @@ class MCDropout:
         self._can_expand: bool | None = None
 
     def run(self, forward: Callable[[], tuple[Tensor, ...]], n_rows: int):
-        """Deterministic outputs and those of every pass.
+        """Compute the outputs without dropout and under each mask.
 
         Parameters
         ----------
         forward : callable
-            Runs the module on one chunk; returns tensors whose first axis is rows.
+            Function that runs the module on one chunk and returns tensors of shape (n, ...).
         n_rows : int
-            Rows of the chunk.
+            Number of rows n of the chunk.
 
         Returns
         -------
         plain : tuple of Tensor
-            What ``forward`` returns without dropout.
+            Outputs without dropout, (n, ...).
         passes : tuple of Tensor
-            The same under each mask, stacked in front: (T, n, ...).
+            Outputs of the passes, (T, n, ...).
 
         """
         if self._can_expand is not False:
@@ -87,9 +99,9 @@ class MCDropout:
             except Exception as exc:
                 if is_out_of_memory(exc):
                     raise
-                # A skip connection past the first dropout, or a view with the batch
-                # size spelled out, cannot meet T + 1 times the rows. An error of the
-                # module itself comes again below.
+                # Some modules fail for T + 1 times the rows, for example those with a skip
+                # connection past the first dropout or a view with a fixed batch size. They
+                # are run pass by pass, which raises any other error again.
                 expanded = None
             if self._can_expand is None:
                 self._can_expand = expanded is not None and self._agrees(forward, expanded[1])
@@ -101,14 +113,18 @@ class MCDropout:
         return plain, tuple(torch.stack(parts) for parts in zip(*singles, strict=True))
 
     def reaches(self, forward: Callable[[], Tensor]) -> bool:
-        """Whether what the modules drop changes anything in the output of ``forward``."""
+        """Return True if dropout changes the output of ``forward``."""
         with self._hooked(lambda layer, call, x: None):
             plain = forward()
         with self._hooked(lambda layer, call, x: torch.zeros_like(x)):
             return not torch.equal(forward(), plain)
 
     def _expanded(self, forward, n_rows: int):
-        """All passes in one call: the first dropout hands T + 1 copies downstream."""
+        """Compute all passes in one call, or return None if the module cannot.
+
+        The first dropout repeats its input T + 1 times, so that only the layers after it run
+        on the larger batch.
+        """
         total = (self.n_passes + 1) * n_rows
 
         def act(layer: int, call: int, x: Tensor) -> Tensor:
@@ -118,7 +134,7 @@ class MCDropout:
             elif x.shape[0] == total:
                 x = x.reshape(self.n_passes + 1, n_rows, *x.shape[1:])
             else:
-                raise RuntimeError("dropout sees neither the rows nor their copies")
+                raise RuntimeError("dropout got neither the rows nor their T + 1 copies")
             masked = x[-self.n_passes :] * slope.unsqueeze(1) + offset.unsqueeze(1)
             return torch.cat([x[:1], masked]).flatten(0, 1)
 
@@ -135,6 +151,8 @@ class MCDropout:
         return tuple(s[0] for s in split), tuple(s[1:] for s in split)
 
     def _single(self, forward, t: int) -> tuple[Tensor, ...]:
+        """Compute pass ``t`` alone."""
+
         def act(layer: int, call: int, x: Tensor) -> Tensor:
             slope, offset = self._mask(layer, call, x)
             return x * slope[t] + offset[t]
@@ -143,7 +161,11 @@ class MCDropout:
             return forward()
 
     def _agrees(self, forward, passes: tuple[Tensor, ...]) -> bool:
-        """Whether the copies came through intact, seen on the last pass."""
+        """Return True if the last of the expanded passes equals the same pass computed alone.
+
+        A module that mixes rows, by attention over the batch for example, can run on the
+        copies without an error and yet give wrong results.
+        """
         single = self._single(forward, self.n_passes - 1)
         return all(
             torch.allclose(one, many[-1], rtol=1e-3, atol=1e-5)
@@ -151,8 +173,8 @@ class MCDropout:
         )
 
     def _mask(self, layer: int, call: int, x: Tensor) -> tuple[Tensor, Tensor]:
-        # A dropout with a mask of its own in each pass: keyed by where it stands, how
-        # often it was called in this forward, and the shape of a row.
+        # A module may be called several times in a forward pass, with other shapes. Each call
+        # has its own mask, which is the same for all chunks of a pool.
         key = (layer, call, tuple(x.shape[1:]))
         if key not in self._masks:
             module = dropout_modules(self.module)[layer]
@@ -162,6 +184,7 @@ class MCDropout:
 
     @contextmanager
     def _hooked(self, act) -> Iterator[None]:
+        """Replace the output of each dropout module by ``act(layer, call, input)``."""
         calls: dict[int, int] = {}
 
         def hook_of(layer: int):

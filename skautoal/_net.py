@@ -15,15 +15,15 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier
 from skorch.dataset import unpack_data
-from skorch.utils import multi_indexing, to_tensor
+from skorch.utils import to_tensor
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset, default_collate
+from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from ._layers import captured_input, first_output
 from ._mc_dropout import dropout_modules
 from ._rng import PROCESS_LOCK
+from .data._rows import load_rows
 from .exceptions import MissingSignalError
-from .pools import Pool, SubPool
 
 
 @dataclass(frozen=True)
@@ -270,29 +270,6 @@ def copy_module(net) -> nn.Module:
     return copy.deepcopy(unwrapped_module(net))
 
 
-def take_rows(X, indices):
-    """Rows of whatever skorch takes: arrays, tensors, dicts of them, datasets; of pools."""
-    if isinstance(X, Pool):
-        return SubPool(X, indices)
-    if isinstance(X, Dataset):
-        everything = np.arange(len(X))  # type: ignore[arg-type]  # torch declares no len
-        return Subset(X, everything[indices].tolist())
-    if isinstance(X, np.ndarray) and isinstance(indices, np.ndarray):
-        return X[indices]  # skorch would make a list of the indices and look at each
-    return multi_indexing(X, indices)
-
-
-def load_rows(X, indices):
-    """The same as :func:`take_rows`, but the samples of datasets and pools are stacked."""
-    if isinstance(X, Pool):
-        return X.take(np.arange(len(X))[indices] if isinstance(indices, slice) else indices)
-    rows = take_rows(X, indices)
-    if not isinstance(rows, Dataset):
-        return rows
-    n = len(rows)  # type: ignore[arg-type]  # torch declares no len
-    return default_collate([rows[i][0] for i in range(n)])
-
-
 def load_batches(net, dataset: Dataset) -> Iterator[object]:
     """Samples of a dataset as the loader that the user gave the net brings them."""
     plain = net.iterator_valid is DataLoader and not net.get_params_for("iterator_valid")
@@ -311,12 +288,3 @@ def input_tensor(net, X, indices):
 def input_logits(net, x: Tensor) -> Tensor:
     """Logits (m, C) of samples, differentiable with respect to them."""
     return to_probabilities(net, first_output(net.infer(x)))[0]
-
-
-def writeable(x):
-    """torch warns about NumPy arrays that must not be written to; copy such chunks."""
-    if isinstance(x, dict):
-        return {key: writeable(value) for key, value in x.items()}
-    if isinstance(x, np.ndarray) and not x.flags.writeable:
-        return x.copy()
-    return x

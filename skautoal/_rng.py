@@ -1,9 +1,8 @@
-"""Randomness: one seed decides everything, and chance belongs to a row, not to its position.
+"""Random seeds and random orders that depend on one seed and on the content of rows.
 
-Seeds for the stages of the work are derived from one number by name, so adding a
-stage never shifts the draws of another. Rows of a pool are hashed by content; a
-random order made from these hashes is the same however the pool is shuffled,
-chunked or spread over workers.
+The seed of each stage is derived from one number and the name of the stage, so a new stage
+does not change the random numbers of the others. Random orders are derived from content
+hashes of the rows, so they do not depend on how a pool is shuffled, chunked or distributed.
 """
 
 from __future__ import annotations
@@ -19,11 +18,11 @@ import torch
 from sklearn.utils import check_random_state
 
 _SEED_LIMIT = 2**31 - 1
-_HASH_CHUNK = 2**21  # 64-bit words hashed at a time: bounds the temporary memory
+_HASH_CHUNK = 2**21  # number of 64-bit words hashed at a time, to bound the memory
 
 
 class _OwnedLock:
-    """A lock that one thread may take several times, and that tells which one has it."""
+    """Reentrant lock with the identifier of the thread that holds it as ``owner``."""
 
     def __init__(self):
         self._lock = threading.RLock()
@@ -43,17 +42,16 @@ class _OwnedLock:
         self._lock.release()
 
 
-# The global generators belong to the process, and modes and hooks to the net: whoever
-# borrows them, borrows them alone. With a lock for each, two threads could wait for one
-# another.
+# Threads share the global random generators, and the modes and hooks of a net. One lock
+# protects both: with two locks, two threads could deadlock.
 PROCESS_LOCK = _OwnedLock()
 
 
 def draw_seed(random_state) -> int:
-    """Turn scikit-learn's ``random_state`` into one integer.
+    """Convert scikit-learn's ``random_state`` to one integer.
 
-    ``None`` takes fresh entropy from the operating system instead of NumPy's global
-    generator, whose state is the caller's.
+    For None, the seed is drawn from the operating system. NumPy's global generator is not
+    used, because its state belongs to the user.
     """
     if random_state is None:
         return int(np.random.SeedSequence().generate_state(1)[0] % _SEED_LIMIT)
@@ -64,14 +62,14 @@ def draw_seed(random_state) -> int:
 
 
 def derive_seed(seed: int, *labels: str | int) -> int:
-    """Seed of a named stage, e.g. ``derive_seed(0, "split", 3)``."""
+    """Derive the seed of a named stage, such as ``derive_seed(0, "split", 3)``."""
     words = [zlib.crc32(str(label).encode()) for label in labels]
     return int(np.random.SeedSequence([seed, *words]).generate_state(1)[0] % _SEED_LIMIT)
 
 
 @contextmanager
 def isolated_rng(seed: int, device: torch.device | str = "cpu") -> Iterator[None]:
-    """Seed torch's and NumPy's global generators inside the block, restore them after."""
+    """Seed the global generators of torch and NumPy in a block, and restore them afterwards."""
     device = torch.device(device)
     devices = [device] if device.type == "cuda" else []
     with PROCESS_LOCK, torch.random.fork_rng(devices=devices):
@@ -85,7 +83,10 @@ def isolated_rng(seed: int, device: torch.device | str = "cpu") -> Iterator[None
 
 
 def _seed_torch(seed: int, device: torch.device) -> None:
-    """Seed what the block restores; ``torch.manual_seed`` would seed every device there is."""
+    """Seed the generators that ``isolated_rng`` restores.
+
+    ``torch.manual_seed`` would also seed all other devices, which are not restored.
+    """
     torch.default_generator.manual_seed(seed)
     if device.type == "cuda":
         with torch.cuda.device(device):
@@ -95,14 +96,14 @@ def _seed_torch(seed: int, device: torch.device) -> None:
 
 
 def _mix(words: np.ndarray) -> np.ndarray:
-    """Finaliser of splitmix64 (Steele, Lea & Flood 2014): a bijection that scatters bits."""
+    """Mix the bits of each word by the finaliser of splitmix64 (Steele, Lea & Flood 2014)."""
     words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return words ^ (words >> np.uint64(31))
 
 
 def hash_rows(array: np.ndarray) -> np.ndarray:
-    """Content hash of each row, (n,) uint64: equal rows, equal hashes, at any position."""
+    """Compute a content hash of each row, (n,) uint64. Equal rows have equal hashes."""
     n, width = len(array), math.prod(np.shape(array)[1:])
     row_bytes = width * array.itemsize
     n_words = -(-row_bytes // 4)
@@ -117,13 +118,13 @@ def hash_rows(array: np.ndarray) -> np.ndarray:
             padded = np.zeros((len(rows), n_words * 4), dtype=np.uint8)
             padded[:, :row_bytes] = rows.view(np.uint8).reshape(len(rows), row_bytes)
             rows = padded
-        # A sum of products modulo 2^64: different rows meet by chance alone.
+        # A sum of products modulo 2^64 is fast; different rows collide with tiny probability.
         out[start : start + step] = rows.view(np.uint32).astype(np.uint64) @ factors
     return _mix(out + np.uint64(n_words))
 
 
 def combine_hashes(hashes: list[np.ndarray]) -> np.ndarray:
-    """One hash a row from several (the parts of a dict input, say)."""
+    """Combine several hashes per row into one, for example those of the parts of a dict."""
     total = np.zeros_like(hashes[0])
     for part in hashes:
         total = _mix(total * np.uint64(3) + part)
@@ -131,10 +132,10 @@ def combine_hashes(hashes: list[np.ndarray]) -> np.ndarray:
 
 
 def random_order(row_hash: np.ndarray, seed: int) -> np.ndarray:
-    """Random permutation of the rows, (n,) int64, that follows them when they move.
+    """Return a random permutation of the rows, (n,) int64, that depends on their content.
 
-    Rows with the same content are exchangeable; only they are ordered by position,
-    at random.
+    Permuting the rows permutes the order in the same way. Only rows with equal hashes are
+    ordered by random numbers that depend on their positions.
     """
     keys = _order_keys(row_hash, seed)
     order = np.argsort(keys)
@@ -145,16 +146,16 @@ def random_order(row_hash: np.ndarray, seed: int) -> np.ndarray:
 
 
 def first_in_order(row_hash: np.ndarray, seed: int, m: int) -> np.ndarray:
-    """The first ``m`` of :func:`random_order`, without sorting the rest."""
+    """Return the first ``m`` rows of :func:`random_order` without sorting the others."""
     keys = _order_keys(row_hash, seed)
     rows = np.flatnonzero(keys <= np.partition(keys, m - 1)[m - 1])
     return rows[np.lexsort((_among_equals(len(keys), seed)[rows], keys[rows]))][:m]
 
 
 def order_among(rows: np.ndarray, hashes: np.ndarray, n: int, seed: int) -> np.ndarray:
-    """Positions in ``rows`` in the sequence in which :func:`random_order` of n rows has them.
+    """Sort some rows by their place in :func:`random_order` of all n rows.
 
-    ``hashes`` are those of the rows.
+    ``hashes`` are the hashes of ``rows``. The result contains positions in ``rows``.
     """
     return np.lexsort((_among_equals(n, seed)[rows], _order_keys(hashes, seed)))
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
@@ -17,11 +16,12 @@ from skorch import NeuralNetClassifier
 from torch import nn
 
 from . import _net
-from ._labels import encode_labels
 from ._training import fit_net, fresh_net, initialize_net
-from ._validation import is_dataset, n_samples
+from .data import Pool, TransformedPool
+from .data._convert import from_transformer, writeable
+from .data._labels import encode_labels
+from .data._rows import is_dataset, take_rows
 from .modules import MLP
-from .pools import Pool, TransformedPool
 from .signals import NetSignals
 
 
@@ -85,7 +85,7 @@ class TaskModel:
             return X
         if isinstance(X, Pool):
             return TransformedPool(X, self.transform)
-        return _as_dense(self.transformer.transform(X))
+        return from_transformer(self.transformer.transform(X))
 
 
 @dataclass
@@ -176,8 +176,8 @@ class TaskTemplate:
         template = self.net
         if template is None:
             template = default_net(X_net, len(encode_labels(y, classes, None)[0]))
-        X_net = _net.writeable(X_net)
-        row = _net.take_rows(X_net, slice(0, 1))
+        X_net = writeable(X_net)
+        row = take_rows(X_net, slice(0, 1))
         probe = template if self.frozen else initialize_net(fresh_net(template), seed)
         layout = _net.inspect_net(probe, row, embedding_layer)
         if self.frozen and classes is None:
@@ -195,9 +195,9 @@ class TaskTemplate:
         if self.transformer is None:
             return None, X
         if self.transformer_frozen:
-            return self.transformer, _as_dense(self.transformer.transform(X))
+            return self.transformer, from_transformer(self.transformer.transform(X))
         transformer = clone(self.transformer)
-        return transformer, _as_dense(transformer.fit_transform(X, y))
+        return transformer, from_transformer(transformer.fit_transform(X, y))
 
     def _estimator(self, transformer: Pipeline | None, net: Any) -> Any:
         """The fitted estimator as the user sees it."""
@@ -233,22 +233,3 @@ def default_net(X, n_classes: int) -> NeuralNetClassifier:
         batch_size=32,
         iterator_train__shuffle=True,
     )
-
-
-def _as_dense(X):
-    """Output of a user's transformer as the float32 array a net takes."""
-    if sparse.issparse(X):
-        X = X.toarray()
-    X = np.asarray(X)
-    if X.dtype.kind not in "fiub":
-        raise TypeError(
-            "The transformers of the pipeline in 'estimator' must return numbers; got"
-            f" dtype {X.dtype} for {n_samples(X)} samples. Add an encoder before the net."
-        )
-    X = X.astype(np.float32, copy=False)
-    if not np.isfinite(X).all():
-        raise ValueError(
-            "The transformers of the pipeline in 'estimator' return NaN or infinity. Add"
-            " an imputer before the net."
-        )
-    return X

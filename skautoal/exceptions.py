@@ -1,4 +1,4 @@
-"""Errors and warnings of skautoal; each is also the built-in type a caller expects."""
+"""Errors and warnings of skautoal. Each also derives from a suitable built-in class."""
 
 __all__ = [
     "CampaignFileError",
@@ -17,11 +17,11 @@ __all__ = [
 
 
 class SkautoalError(Exception):
-    """Root of every error that skautoal defines itself."""
+    """Base class of the errors defined by skautoal."""
 
 
 class MissingSignalError(SkautoalError, ValueError):
-    """A strategy needs something that the net or the caller does not provide."""
+    """Raised when a strategy needs a signal that the net or the user does not provide."""
 
 
 class InvalidSamplesError(SkautoalError, ValueError):
@@ -29,36 +29,36 @@ class InvalidSamplesError(SkautoalError, ValueError):
 
 
 class StrategyOutputError(SkautoalError, ValueError):
-    """A strategy returned scores or picks that cannot be used."""
+    """Raised when a strategy returns invalid scores or picks."""
 
 
 class StrategyError(SkautoalError, RuntimeError):
-    """A strategy raised an error, or did not end in time."""
+    """Raised when a strategy raises an error."""
 
 
 class SimulationError(SkautoalError, RuntimeError):
-    """A run of a comparison failed."""
+    """Raised when a run of a comparison fails."""
 
 
 class CampaignFileError(SkautoalError, ValueError):
-    """The files of a labelling campaign are damaged, or belong to something else."""
+    """Raised when files of a labelling campaign are damaged or belong to another pool."""
 
 
 class CampaignLockedError(SkautoalError, RuntimeError):
-    """A labelling campaign is open elsewhere."""
+    """Raised when a labelling campaign is open in another process or object."""
 
 
 class SkautoalWarning(UserWarning):
-    """Root of every warning that skautoal emits."""
+    """Base class of the warnings of skautoal."""
 
 
 class FewLabelsWarning(SkautoalWarning):
-    """There are too few labels for what was asked; a documented fallback is used."""
+    """Issued when there are too few labels and a documented fallback is used."""
 
 
 class StrategyDroppedWarning(SkautoalWarning):
-    """A strategy failed, and the work went on without it."""
+    """Issued when a strategy fails and the query continues without it."""
 
 
 class PoolSizeWarning(SkautoalWarning):
-    """More samples were asked for than the pool holds."""
+    """Issued when more samples are requested than the pool contains."""

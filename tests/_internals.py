@@ -26,11 +26,11 @@ _NAMES = {
     "_layers": "block_features, captured_input",
     "_mc_dropout": "MCDropout, dropout_masks, dropout_modules",
     # Labels and the command line.
-    "_labels": "check_labels",
+    "data._labels": "check_labels",
     "_cli": "main",
     # Pools: chunks and their checks.
-    "pools._base": "n_rows_of, rechunk",
-    "pools._checks": "ChunkCheck",
+    "data._base": "n_rows_of, rechunk",
+    "data._checks": "ChunkCheck",
     # Operations: distances, clusters, ranks.
     "ops._ball_cover": "greedy_ball_cover, pure_radius",
     "ops._calibration": "fit_temperature",
@@ -99,8 +99,8 @@ _PATCHED = {
     # Random streams.
     "rng.hash_chunk": "_rng:_HASH_CHUNK",
     # Pools.
-    "pools.max_chunk": "pools._base:_MAX_CHUNK",
-    "pools.write_memory": "pools._memory:_write",
+    "pools.max_chunk": "data._base:_MAX_CHUNK",
+    "pools.write_memory": "data._memory:_write",
     # Operations: sizes of blocks, and below which sizes an exact way is taken.
     "distances.block_elements": "ops._distances:_BLOCK_ELEMENTS",
     "neighbors.batch_elements": "ops._neighbors:_BATCH_ELEMENTS",

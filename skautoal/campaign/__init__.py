@@ -1,4 +1,4 @@
-"""Labelling a pool with people: ask, tell, stop, resume."""
+"""Run a labelling campaign with human annotators: ask, tell, stop and resume."""
 
 from ._accuracy import AccuracyEstimate
 from ._campaign import LabelingCampaign

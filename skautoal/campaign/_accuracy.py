@@ -1,29 +1,30 @@
-"""How good the model is, as far as the labels of a campaign can tell."""
+"""Cross-validated accuracy on the labelled samples of a campaign."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.stats import beta
 
 from .._rng import derive_seed
-from ..samplers import StrategySampler
-from ._pool import rows_of
+from ..data._rows import load_rows
+from ..samplers import BaseSampler, StrategySampler
 
 
 @dataclass(frozen=True)
 class AccuracyEstimate:
-    """Share of labelled samples that models which had not seen them got right.
+    """Cross-validated accuracy with a confidence interval.
 
     Attributes
     ----------
     accuracy : float
-        That share.
+        Fraction of the labelled samples that were predicted correctly out of fold.
     lower, upper : float
-        Exact (Clopper-Pearson) interval of it.
+        Bounds of the exact (Clopper-Pearson) confidence interval.
     n_samples : int
-        Labelled samples it is about.
+        Number of labelled samples.
 
     """
 
@@ -34,26 +35,32 @@ class AccuracyEstimate:
 
 
 def out_of_fold_estimate(
-    sampler, classes, X, labels: dict, n_folds: int, confidence: float, seed: int
+    sampler: BaseSampler,
+    classes: np.ndarray,
+    X: Any,
+    labels: dict,
+    n_folds: int,
+    confidence: float,
+    seed: int,
 ) -> AccuracyEstimate:
-    """Cross-validated accuracy on the labelled samples.
+    """Compute the cross-validated accuracy on the labelled samples.
 
     Parameters
     ----------
     sampler : BaseSampler
-        Its net is trained; it is not asked anything.
-    classes : array-like
-        All classes: a part may lack one.
+        Sampler whose net is trained in each fold. Its strategies are not used.
+    classes : array-like of shape (C,)
+        All classes. They are given because a fold may lack one.
     X : array-like of shape (n_pool, ...)
         The pool.
     labels : dict of int to label
-        At least two samples.
+        Labels by row of the pool, at least two.
     n_folds : int
-        Parts, each predicted by a net trained on the others; at most one a sample.
+        Number of folds, reduced to the number of labels if that is smaller.
     confidence : float
-        Of the two-sided interval.
+        Confidence level of the two-sided interval, in (0, 1).
     seed : int
-        Decides parts and training.
+        Seed of the folds and of the training.
 
     Returns
     -------
@@ -66,6 +73,7 @@ def out_of_fold_estimate(
     right = 0
     for fold in range(int(folds.max()) + 1):
         inside = folds == fold
+        # A StrategySampler trains the net as the campaign does, without the cost of a search.
         net = StrategySampler(
             sampler.estimator,
             "random",
@@ -73,14 +81,14 @@ def out_of_fold_estimate(
             signals=sampler.signals,
             random_state=derive_seed(seed, "fold", fold),
         )
-        net.fit(rows_of(X, order[~inside], stacked=True), y[~inside])
-        right += int((net.predict(rows_of(X, order[inside], stacked=True)) == y[inside]).sum())
+        net.fit(load_rows(X, order[~inside]), y[~inside])
+        right += int((net.predict(load_rows(X, order[inside])) == y[inside]).sum())
     lower, upper = clopper_pearson(right, len(y), confidence)
     return AccuracyEstimate(right / len(y), lower, upper, len(y))
 
 
 def clopper_pearson(n_right: int, n: int, confidence: float) -> tuple[float, float]:
-    """Exact two-sided interval of a binomial share (Clopper & Pearson 1934)."""
+    """Compute the exact two-sided interval of a binomial proportion (Clopper & Pearson 1934)."""
     tail = (1 - confidence) / 2
     lower = beta.ppf(tail, n_right, n - n_right + 1) if n_right else 0.0
     upper = beta.ppf(1 - tail, n_right + 1, n - n_right) if n_right < n else 1.0
@@ -88,7 +96,11 @@ def clopper_pearson(n_right: int, n: int, confidence: float) -> tuple[float, flo
 
 
 def _folds(y: np.ndarray, n_folds: int, rng: np.random.RandomState) -> np.ndarray:
-    """Part of each sample, (l,): each class is dealt out evenly, however rare it is."""
+    """Assign each sample to a fold, (l,), with the classes spread evenly over the folds.
+
+    scikit-learn's ``StratifiedKFold`` warns about classes with fewer samples than folds,
+    which is the normal case at the start of a campaign.
+    """
     order = rng.permutation(len(y))
     by_class = order[np.argsort(y[order], kind="stable")]
     folds = np.empty(len(y), dtype=np.int64)

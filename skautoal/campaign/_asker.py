@@ -10,10 +10,11 @@ from contextlib import contextmanager
 import numpy as np
 
 from .._rng import derive_seed
+from ..data._rows import take_rows
 from ._cold_start import Costs, diverse_picks
 from ._files import CampaignFiles
 from ._learner import Learner, Round
-from ._pool import part_of, rows_of
+from ._pool import part_of
 from ._reasons import reasons_of
 from ._state import CampaignState, encoded
 
@@ -130,7 +131,7 @@ class Asker:
             return None
         rng = np.random.RandomState(derive_seed(self._files.seed, "watched"))
         rows = np.sort(rng.choice(state.n_pool, n, replace=False))
-        return encoded(sampler.predict(rows_of(self._X, rows)).tolist())
+        return encoded(sampler.predict(take_rows(self._X, rows)).tolist())
 
     def _rounds(self, n_pool: int) -> Iterator[Round]:
         """Rounds of the sampler as it is now, from the journal."""

@@ -1,12 +1,13 @@
-"""The audit of a campaign: who chose each sample and why, who answered what and when."""
+"""Collect the history of each sample of a campaign from the steps of its journal."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 
 def audit_rows(steps: Iterable[dict]) -> list[dict]:
-    """One dict a sample that anything happened to, in the order of first mention.
+    """Return one dict per sample that occurs in the steps, in the order of first occurrence.
 
     Parameters
     ----------
@@ -16,6 +17,7 @@ def audit_rows(steps: Iterable[dict]) -> list[dict]:
     Returns
     -------
     rows : list of dict
+        See ``LabelingCampaign.audit`` for the keys.
 
     """
     rows: dict[int, dict] = {}
@@ -57,7 +59,11 @@ def _note_answer(rows: dict[int, dict], step: dict) -> None:
 
 
 def _row(index: int) -> dict:
-    """A sample that nothing is known about; who tells a label unasked has chosen it."""
+    """Return the row of a sample without any step yet.
+
+    ``chosen_by`` is "user" until the sample is asked for, because a sample whose label is
+    told first was chosen by the user.
+    """
     return {
         "index": index,
         "status": "free",
@@ -76,5 +82,5 @@ def _row(index: int) -> dict:
     }
 
 
-def _item(column: list | None, position: int):
+def _item(column: list | None, position: int) -> Any:
     return None if column is None else column[position]

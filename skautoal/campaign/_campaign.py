@@ -1,73 +1,84 @@
-"""LabelingCampaign: ask, tell, skip, and never lose an answer."""
+"""The class ``LabelingCampaign``: ask for samples, tell their labels, skip samples.
+
+It checks arguments and orders the steps. The state is in :mod:`._state`, the files are in
+:mod:`._files`, and the choice of samples is in :mod:`._asker`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from numbers import Integral
+from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import clone
 
 from .._frames import as_frame
 from .._rng import derive_seed, draw_seed
-from .._validation import n_samples
-from ..pools import is_stream
+from ..data import is_stream
+from ..data._requests import check_costs, check_n_instances
+from ..data._rows import n_samples
 from ..samplers import BaseSampler
-from ..strategies._base import check_n_instances
-from ..strategies._cost_aware import check_costs
 from ._accuracy import AccuracyEstimate, out_of_fold_estimate
 from ._asker import Asker
 from ._audit import audit_rows
 from ._cold_start import Costs, check_cold_start
 from ._files import CampaignFiles, time_of_day
 from ._state import MAX_STEP, CampaignState, as_indices, as_labels
-from ._stopping import check_stopping
+from ._stopping import StoppingCriterion, check_stopping
 from ._view import CampaignView
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class LabelingCampaign(CampaignView):
-    """Label a pool with people who answer when they can, over days and restarts.
+    """Label a pool with human annotators over several days, sessions and processes.
 
-    ``ask`` says which samples to label next, ``tell`` takes labels and ``skip`` refusals,
-    in any order, some now and some later, and again to correct them. Each step is safely
-    in the folder before the call returns; :meth:`load` goes on from there in any process,
-    with the same answers as if nothing had happened in between.
+    :meth:`ask` returns the samples to label next. :meth:`tell` records labels and
+    :meth:`skip` records samples that cannot be labelled. Both accept answers in any order,
+    a few at a time; telling a label again corrects it. Every step is written to the folder
+    before the call returns. :meth:`load` opens the folder in another process and continues
+    with the same results as an uninterrupted campaign.
 
     Parameters
     ----------
     folder : path-like
-        Where the campaign is kept; made if it is not there. It must not hold a campaign
-        yet: :meth:`load` opens one.
+        Folder for the files of the campaign. It is created if it does not exist. It must
+        not contain a campaign yet; use :meth:`load` to open an existing one.
     sampler : sampler
-        Any sampler of skautoal; it is copied and never changed. Its ``random_state`` is
-        replaced by seeds derived from that of the campaign.
+        Any sampler of skautoal. The campaign works on a copy, whose ``random_state`` is
+        replaced by seeds derived from the campaign's own.
     X : array-like, DataFrame, list, tensor, dict of them, or torch Dataset
-        The pool, (n_pool, ...), everything that may be labelled. It is not kept in the
-        folder. Memory maps and arrays of zarr or HDF5 are read as they are needed.
+        The pool of shape (n_pool, ...): all samples that may be labelled. It is not stored
+        in the folder. Memory maps and zarr or HDF5 arrays are read in parts, on demand.
     features : array-like of shape (n_pool, d), optional
-        What samples are compared by before any net can be trained, embeddings of a
-        pre-trained net, say. By default the embeddings of the net of a frozen
-        sampler, else the samples themselves, flattened and standardised.
+        Vectors used by ``cold_start``, for example embeddings of a pre-trained net. By
+        default, the embeddings of the net if the sampler has a ``FrozenEstimator``, and
+        otherwise the samples themselves, flattened and standardised.
     cold_start : str, default="typiclust"
-        Strategy that asks until two classes have labels, by features alone: any of those
-        that need nothing but embeddings.
+        Name of the strategy that chooses samples until two classes have labels. It must
+        need embeddings only, because no net can be trained yet.
     stopping : StoppingCriterion or list of them, default=()
-        What :meth:`should_stop` looks at.
+        Criteria that :meth:`should_stop` evaluates.
     random_state : int, RandomState or None, default=None
-        Decides everything; None takes that of the sampler. It is kept in the folder.
+        Seed of the campaign, from which all random choices are derived. If None, the
+        ``random_state`` of the sampler is used. The seed is stored in the folder.
 
     Raises
     ------
     FileExistsError
-        If the folder holds a campaign already.
+        If the folder contains a campaign already.
     CampaignLockedError
-        If it is open elsewhere.
+        If another process, or this one, has the campaign open.
 
     Notes
     -----
-    One process at a time can have a campaign open; the lock ends with the process. Use it
-    as a context manager, or close it, to let others in.
+    Only one process can open a campaign at a time. The lock is released by :meth:`close`,
+    at the end of a ``with`` block, or when the process ends.
 
     Examples
     --------
@@ -78,7 +89,7 @@ class LabelingCampaign(CampaignView):
     >>> folder = tempfile.mkdtemp() + "/campaign"
     >>> campaign = LabelingCampaign(folder, StrategySampler(strategy="margin"), X,
     ...                             random_state=0)
-    >>> indices = campaign.ask(6)                      # no labels yet: diverse samples
+    >>> indices = campaign.ask(6)                      # no labels yet: the cold start
     >>> campaign.tell(indices[:4], y[indices[:4]])
     >>> campaign.skip(indices[4:5])
     >>> campaign
@@ -93,15 +104,15 @@ class LabelingCampaign(CampaignView):
 
     def __init__(
         self,
-        folder,
-        sampler,
-        X,
+        folder: str | PathLike[str],
+        sampler: BaseSampler,
+        X: Any,
         *,
-        features=None,
-        cold_start="typiclust",
-        stopping=(),
-        random_state=None,
-    ):
+        features: Any = None,
+        cold_start: str = "typiclust",
+        stopping: StoppingCriterion | Sequence[StoppingCriterion] = (),
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         check_cold_start(cold_start)
         self._set_up(sampler, X, features, stopping)
         if random_state is None:
@@ -113,22 +124,30 @@ class LabelingCampaign(CampaignView):
         self._start(CampaignState(self._n_pool))
 
     @classmethod
-    def load(cls, folder, sampler, X, *, features=None, stopping=()) -> LabelingCampaign:
-        """Open a campaign where it was left, also by a process that was killed.
+    def load(
+        cls,
+        folder: str | PathLike[str],
+        sampler: BaseSampler,
+        X: Any,
+        *,
+        features: Any = None,
+        stopping: StoppingCriterion | Sequence[StoppingCriterion] = (),
+    ) -> LabelingCampaign:
+        """Open an existing campaign and continue it, also after its process was killed.
 
         Parameters
         ----------
         folder : path-like
-            Where it is kept.
+            Folder of the campaign.
         sampler : sampler
-            The sampler to go on with. If it is not configured as before, a warning says
-            how it differs, and the journal notes it.
+            Sampler to continue with. If its parameters differ from those recorded, a
+            warning lists the differences and the change is recorded.
         X : array-like of shape (n_pool, ...)
-            The pool; its fingerprint must be that of the start.
+            The pool that the campaign was started with. Its fingerprint is compared.
         features : array-like of shape (n_pool, d), optional
-            Those of the start, if there were any.
+            The features that the campaign was started with, if any.
         stopping : StoppingCriterion or list of them, default=()
-            What :meth:`should_stop` looks at.
+            Criteria that :meth:`should_stop` evaluates. They are not stored.
 
         Returns
         -------
@@ -137,11 +156,12 @@ class LabelingCampaign(CampaignView):
         Raises
         ------
         FileNotFoundError
-            If there is no campaign in the folder.
+            If the folder contains no campaign.
         CampaignFileError
-            If a file is damaged or cut off, or the pool is another one.
+            If a file is damaged or truncated, or ``X`` or ``features`` differ from those
+            that the campaign was started with.
         CampaignLockedError
-            If it is open elsewhere.
+            If another process, or this one, has the campaign open.
 
         """
         self = cls.__new__(cls)
@@ -150,7 +170,7 @@ class LabelingCampaign(CampaignView):
         self._start(state)
         return self
 
-    def _set_up(self, sampler, X, features, stopping) -> None:
+    def _set_up(self, sampler: BaseSampler, X: Any, features: Any, stopping: object) -> None:
         if not isinstance(sampler, BaseSampler):
             raise TypeError(
                 "'sampler' must be a sampler of skautoal, such as AutoALSampler() or"
@@ -160,16 +180,17 @@ class LabelingCampaign(CampaignView):
         self._sampler = clone(sampler).set_params(random_state=None)
         if is_stream(X):
             raise TypeError(
-                f"'X' must be a pool whose rows can be read again; got {type(X).__name__}. Write"
-                " it to a file and give a memory map."
+                f"'X' must be a pool that can be read several times; got {type(X).__name__}."
+                " Write the samples to a file and pass a memory map."
             )
         self._X, self._features = X, features
         self._n_pool = n_samples(X)
         if self._n_pool == 0:
-            raise ValueError("'X' is empty: a campaign needs at least one sample.")
+            raise ValueError("'X' is empty. A campaign needs at least one sample.")
         if features is not None and n_samples(features) != self._n_pool:
             raise ValueError(
-                f"'features' has {n_samples(features)} rows for {self._n_pool} samples in 'X'."
+                f"'features' has {n_samples(features)} rows, but 'X' has {self._n_pool} samples."
+                " Pass one row per sample."
             )
         self._stopping = check_stopping(stopping)
         self._estimates: dict[tuple, AccuracyEstimate] = {}
@@ -181,31 +202,33 @@ class LabelingCampaign(CampaignView):
     def ask(
         self, n_instances: int | None = None, *, costs: Any = None, budget: float | None = None
     ) -> np.ndarray:
-        """Choose samples to label next; they are pending until they are answered.
+        """Choose the samples to label next and mark them as pending.
 
-        Nothing is given out twice: while answers are missing, asking again gives other
-        samples. Those still out are :attr:`pending`.
+        A sample is never returned twice. Calling ``ask`` again while labels are missing
+        returns other samples; :attr:`pending` lists those without an answer.
 
         Parameters
         ----------
         n_instances : int, optional
-            How many; by default ``n_instances`` of the sampler or, with a budget, as many
-            as it pays for. More than are left is clipped with a warning.
+            Number of samples. By default, ``n_instances`` of the sampler or, with a budget,
+            as many as the budget allows. A number larger than what is left is reduced to it
+            with a ``PoolSizeWarning``.
         costs : array-like of shape (n_pool,), optional
-            Cost of labelling each sample of the pool, positive. Samples are then chosen by
-            utility per unit of cost.
+            Positive cost of labelling each sample of the pool. If given, samples are chosen
+            by utility per unit of cost.
         budget : float, optional
-            Most that this batch may cost; it may then be smaller than ``n_instances``.
+            Most that this batch may cost. The batch may then have fewer than ``n_instances``
+            samples.
 
         Returns
         -------
         indices : ndarray of shape (n_instances,), dtype int64
-            Rows of the pool, best first; empty when no sample is left.
+            Rows of the pool, best first. The array is empty when no sample is left.
 
         Notes
         -----
-        The sampler is fitted on all labels when the first question after a new label is
-        asked. Until two classes have labels, ``cold_start`` answers.
+        The sampler is fitted on all labels at the first call after a label was added or
+        changed. Until two classes have labels, ``cold_start`` chooses the samples.
 
         """
         self._check_usable()
@@ -216,9 +239,13 @@ class LabelingCampaign(CampaignView):
             if budget is not None:
                 n = max(1, min(len(self._state.free()), MAX_STEP))
         if isinstance(n, Integral) and int(n) > MAX_STEP:
-            raise ValueError(f"'n_instances' is {n}; a campaign asks for {MAX_STEP} at most.")
+            raise ValueError(
+                f"'n_instances' must be at most {MAX_STEP} in a campaign; got {n}. Ask several"
+                " times."
+            )
         free = self._state.free()
-        # With nothing left the answer is empty, which ends a loop without a warning.
+        # An empty result ends the user's loop. It needs no warning, so the size is
+        # compared with itself when nothing is left.
         n = check_n_instances(n, len(free) or n)
         if len(free) == 0:
             return free
@@ -227,29 +254,31 @@ class LabelingCampaign(CampaignView):
             self._take(step)
         return np.array(step["indices"], dtype=np.int64)
 
-    def tell(self, indices, labels, *, annotator=None) -> None:
-        """Take labels, of samples that were asked for or of any others of the pool.
+    def tell(
+        self, indices: ArrayLike, labels: ArrayLike, *, annotator: str | int | None = None
+    ) -> None:
+        """Record labels of samples, whether or not they were asked for.
 
         Parameters
         ----------
         indices : array-like of int of shape (m,)
-            Rows of the pool, each once. A label for a labelled sample corrects it; one
-            for a skipped sample takes it back.
+            Rows of the pool, without duplicates. Telling a label for a labelled sample
+            corrects it. Telling one for a skipped sample undoes the skip.
         labels : array-like of shape (m,)
-            Integers, strings or booleans, of one type in the whole campaign; new classes
-            are welcome.
+            One label per index: integers, strings or booleans. All labels of a campaign
+            must have the same type. New classes may appear at any time.
         annotator : str or int, optional
-            Who labelled; kept for the audit.
+            Name or number of the annotator, recorded for :meth:`audit`.
 
         Raises
         ------
         ValueError, TypeError
-            If an index is not in the pool or named twice, or a label cannot be one; then
-            none of the labels is taken.
+            If an index is outside the pool or given twice, or if a label is invalid. No
+            label is recorded in that case.
 
         """
         self._check_usable()
-        step = {
+        step: dict[str, Any] = {
             "kind": "tell",
             "indices": as_indices(indices),
             "labels": as_labels(labels),
@@ -257,40 +286,45 @@ class LabelingCampaign(CampaignView):
         }
         if len(step["indices"]) != len(step["labels"]):
             raise ValueError(
-                f"'labels' has {len(step['labels'])} items for {len(step['indices'])} in"
-                " 'indices'. Give one label for each."
+                f"'labels' has {len(step['labels'])} items, but 'indices' has"
+                f" {len(step['indices'])}. Pass one label per index."
             )
         if step["indices"]:
             self._take(step)
 
-    def skip(self, indices, *, annotator=None) -> None:
-        """Note that samples cannot be labelled; they are never asked for again.
+    def skip(self, indices: ArrayLike, *, annotator: str | int | None = None) -> None:
+        """Record that samples cannot be labelled, so that they are not asked for again.
 
         Parameters
         ----------
         indices : array-like of int of shape (m,)
-            Rows of the pool, each once, without a label.
+            Rows of the pool that have no label, without duplicates.
         annotator : str or int, optional
-            Who refused; kept for the audit.
+            Name or number of the annotator, recorded for :meth:`audit`.
 
         Raises
         ------
         ValueError
-            If one has a label, is not in the pool, or is named twice.
+            If an index has a label, is outside the pool, or is given twice.
 
         """
         self._check_usable()
-        step = {"kind": "skip", "indices": as_indices(indices), "annotator": annotator}
+        step: dict[str, Any] = {
+            "kind": "skip",
+            "indices": as_indices(indices),
+            "annotator": annotator,
+        }
         if step["indices"]:
             self._take(step)
 
     def should_stop(self) -> str | None:
-        """The first reason to stop, or None.
+        """Return the first reason to stop labelling, or None to continue.
 
         Returns
         -------
         reason : str or None
-            No sample is left, or what one of the ``stopping`` criteria says.
+            A sentence: either no sample is left, or the reason of the first criterion in
+            ``stopping`` that is met.
 
         """
         self._check_usable()
@@ -302,35 +336,35 @@ class LabelingCampaign(CampaignView):
                 return reason
         return None
 
-    def estimate_accuracy(self, n_folds=5, *, confidence=0.95) -> AccuracyEstimate:
-        """Accuracy on labelled samples by cross-validation, with an interval.
+    def estimate_accuracy(self, n_folds: int = 5, *, confidence: float = 0.95) -> AccuracyEstimate:
+        """Estimate the accuracy on the labelled samples by cross-validation.
 
         Parameters
         ----------
         n_folds : int, default=5
-            Parts; nets trained on all but one predict it.
+            Number of folds. A net trained on the other folds predicts each fold.
         confidence : float, default=0.95
-            Of the exact binomial interval.
+            Confidence level of the exact binomial interval, between 0 and 1.
 
         Returns
         -------
         estimate : AccuracyEstimate
-            With ``accuracy``, ``lower``, ``upper``, ``n_samples``.
+            Object with ``accuracy``, ``lower``, ``upper`` and ``n_samples``.
 
         Notes
         -----
-        It speaks of samples like the labelled ones, which a sampler chose for being
-        unlike the rest, and of nets with fewer labels; not of the pool. The interval
-        takes samples as independent.
+        The estimate is not the accuracy on the pool. The labelled samples were chosen by
+        the sampler and do not represent the pool, and each net was trained on fewer labels
+        than the campaign has. The interval assumes independent samples.
 
         """
         if not isinstance(n_folds, Integral) or n_folds < 2:
-            raise ValueError(f"'n_folds' must be an integer >= 2; got {n_folds!r}.")
+            raise ValueError(f"'n_folds' must be an integer of at least 2; got {n_folds!r}.")
         if not 0 < confidence < 1:
             raise ValueError(f"'confidence' must be between 0 and 1; got {confidence!r}.")
         key = (self._state.version, n_folds, confidence)
         if key not in self._estimates:
-            # Estimates of earlier labels are not asked for again.
+            # Labels never go back to an earlier version, so older estimates are dropped.
             self._estimates = {k: v for k, v in self._estimates.items() if k[0] == key[0]}
             classes = self.sampler_.classes_
             folds = int(n_folds)
@@ -341,30 +375,35 @@ class LabelingCampaign(CampaignView):
         return self._estimates[key]
 
     def audit(self) -> list[dict]:
-        """Who chose each sample and why, and who answered what and when.
+        """Return the history of every sample that was asked for, labelled or skipped.
 
         Returns
         -------
         rows : list of dict
-            One for each sample that anything happened to, in the order of first mention:
-            ``index``, ``status`` ("pending", "labeled" or "skipped"), ``label``,
-            ``chosen_by`` (a sampler, the cold start, or "user" for labels told unasked),
-            ``round``, ``place`` in the batch, ``n_labeled`` (labels the model knew),
-            ``predicted`` and ``probability`` (what it thought when asking),
-            ``strategy_weights`` (how much each strategy was trusted for this sample),
-            ``asked_at``, ``answered_at``, ``annotator``, and ``labels``, all labels it
-            ever had.
+            One dict per sample, in the order in which the samples first appear:
+
+            - ``index``: row of the pool.
+            - ``status``: ``"pending"``, ``"labeled"`` or ``"skipped"``.
+            - ``label``: the current label; ``labels``: all labels it has had.
+            - ``chosen_by``: the sampler, the cold start, or ``"user"`` for a label that was
+              told without being asked for.
+            - ``round`` and ``place``: round of the campaign and position in its batch.
+            - ``n_labeled``: number of labels the model was trained on.
+            - ``predicted`` and ``probability``: prediction of the model at that time.
+            - ``strategy_weights``: weight of each strategy for this sample.
+            - ``asked_at``, ``answered_at`` and ``annotator``.
 
         """
         return audit_rows(self._files.steps())
 
-    def audit_frame(self):
-        """The audit as a pandas DataFrame, with a column for each strategy's weight.
+    def audit_frame(self) -> pd.DataFrame:
+        """Return the audit as a pandas DataFrame.
 
         Returns
         -------
         frame : DataFrame
-            Needs pandas (the extra ``data``).
+            The rows of :meth:`audit`, with one column per strategy weight. pandas is
+            required (the extra ``data``).
 
         """
         rows = self.audit()
@@ -374,39 +413,42 @@ class LabelingCampaign(CampaignView):
         return as_frame(rows)
 
     @property
-    def sampler_(self):
-        """The sampler, fitted on all labels: to predict with, not to teach.
+    def sampler_(self) -> BaseSampler:
+        """Sampler fitted on all labels, for predictions.
 
-        For samplers that learn from their rounds it is a copy.
+        Do not call its ``teach``; use :meth:`tell`. Samplers that learn from their rounds
+        are copied, so that queries of the copy do not change the campaign.
         """
         self._check_usable()
         sampler = self._asker.sampler(self._state, copied=True)
         if sampler is None:
             raise ValueError(
-                "A classifier needs labels of two classes; the campaign has"
-                f" {len(self._state.labels)} labels of {len(set(self._state.labels.values()))}."
-                " Ask and tell first."
+                "A classifier needs labels of at least two classes, but the campaign has"
+                f" {len(self._state.labels)} labels of {len(set(self._state.labels.values()))}"
+                " classes. Call ask and tell first."
             )
         return sampler
 
     @property
-    def estimator_(self):
-        """The net trained on all labels (or the Pipeline that ends in it)."""
+    def estimator_(self) -> Any:
+        """Net trained on all labels, or the Pipeline that ends in it."""
         return self.sampler_.estimator_
 
     def close(self) -> None:
-        """Let go of the folder; the campaign cannot be used any more, but loaded."""
+        """Close the files and release the lock. Use :meth:`load` to continue."""
         self._files.close()
 
     def __enter__(self) -> LabelingCampaign:
         return self
 
-    def __exit__(self, *exception) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def _take(self, step: dict) -> None:
-        """Check a step, write it, then let it count; nothing happens if it cannot be written."""
+        """Check a step, write it to the journal, then apply it to the state."""
         step = {**step, "time": time_of_day()}
+        # The order matters: if writing fails, the state is unchanged, so the object and the
+        # folder always agree.
         self._state.check(step)
         self._files.write(step)
         self._state.apply(step)

@@ -1,4 +1,4 @@
-"""Asking before any net can be trained: diverse samples, by features alone."""
+"""Choose the first samples of a campaign by their features, before a net can be trained."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 from sklearn.base import BaseEstimator
 
 from .._task import TaskTemplate, is_frozen
-from .._validation import check_samples
+from ..data._convert import from_transformer
+from ..data._rows import take_rows
+from ..data._validation import check_samples
+from ..samplers import BaseSampler
 from ..signals import Signals, compute_signals
 from ..strategies import STRATEGIES, CostAware, get_strategy
-from ._pool import flat_features, rows_of
+from ._pool import flat_features
 
-#: Free samples looked at; of larger pools a random part.
+#: Largest number of free samples compared. A random part of larger pools is used, which
+#: bounds time and memory.
 _MAX_CANDIDATES = 20_000
 _NEEDS = {"embeddings", "labeled"}
 
@@ -44,12 +47,12 @@ class Costs:
 
 @cache
 def cold_starts() -> list[str]:
-    """Names of the strategies that need nothing but features."""
+    """Return the names of the strategies that need embeddings only."""
     return [key for key in STRATEGIES if set(get_strategy(key).needs) <= _NEEDS]
 
 
 def check_cold_start(name: object) -> str:
-    """Name of a strategy that needs nothing but features."""
+    """Return ``name`` if it is a strategy that needs embeddings only; else raise."""
     allowed = cold_starts()
     if name not in allowed:
         raise ValueError(f"'cold_start' must be one of {allowed}; got {name!r:.40}.")
@@ -58,40 +61,43 @@ def check_cold_start(name: object) -> str:
 
 def diverse_picks(
     name: str,
-    sampler,
-    X,
-    features,
+    sampler: BaseSampler,
+    X: Any,
+    features: Any,
     free: np.ndarray,
     taken: np.ndarray,
     n: int,
     seed: int,
     costs: Costs | None = None,
 ) -> np.ndarray:
-    """Return the samples to label first, best first.
+    """Choose samples by a strategy that uses features only.
 
     Parameters
     ----------
     name : str
-        The strategy.
+        Name of the strategy.
     sampler : BaseSampler
-        If its estimator is frozen, the embeddings of that net are the features.
+        If its net is fitted already, the embeddings of the net are the default features.
     X : array-like of shape (n_pool, ...)
         The pool.
-    features : array of shape (n_pool, d) or None
-        What to compare instead of the raw samples.
-    free, taken : ndarray of int
-        Samples that may be asked for; labelled and asked ones, to keep away from.
+    features : array-like of shape (n_pool, d) or None
+        Features to use instead of ``X``.
+    free : ndarray of int
+        Rows that may be chosen.
+    taken : ndarray of int
+        Rows that are labelled, pending or skipped. The strategy treats them as labelled,
+        so that it does not choose samples similar to them.
     n : int
-        Picks, at most ``len(free)``.
+        Number of samples to choose, at most ``len(free)``.
     seed : int
-        Decides ties, the start and the part of a large pool.
+        Seed of the strategy and of the random part of a large pool.
     costs : Costs, optional
         Costs of the samples of the pool.
 
     Returns
     -------
     picks : ndarray of shape (n,), dtype int64
-        Fewer with a budget that does not pay for more.
+        Rows of the pool, best first. With a budget there may be fewer.
 
     """
     rng = np.random.RandomState(seed)
@@ -107,20 +113,20 @@ def diverse_picks(
     return free[strategy.select(signals, n, random_state=rng)]
 
 
-def _vectors(sampler, X, features, rows: np.ndarray) -> np.ndarray:
+def _vectors(sampler: BaseSampler, X: Any, features: Any, rows: np.ndarray) -> np.ndarray:
     if features is not None:
-        return flat_features(rows_of(features, rows), "features")
+        return flat_features(take_rows(features, rows), "features")
     if is_frozen(sampler.estimator):
-        return _embeddings(sampler, rows_of(X, rows))
-    return flat_features(rows_of(X, rows), "X")
+        return _embeddings(sampler, take_rows(X, rows))
+    return flat_features(take_rows(X, rows), "X")
 
 
-def _embeddings(sampler, X) -> np.ndarray:
-    """Embeddings by the net that the user trained."""
+def _embeddings(sampler: BaseSampler, X: Any) -> np.ndarray:
+    """Compute the embeddings of samples by the user's fitted net."""
     template = TaskTemplate.from_estimator(sampler.estimator, seed=0)
     transformer = template.transformer
     X = check_samples(
-        BaseEstimator(),
+        BaseEstimator(),  # any estimator will do: there is no fit to compare the samples with
         X,
         "X",
         reset=True,
@@ -128,8 +134,7 @@ def _embeddings(sampler, X) -> np.ndarray:
         transformed=transformer is not None,
     )
     if transformer is not None:
-        X = transformer.transform(X)
-        X = (X.toarray() if sparse.issparse(X) else np.asarray(X)).astype(np.float32)
+        X = from_transformer(transformer.transform(X))
     signals = compute_signals(
         template.net, X, embedding_layer=sampler._signal_options().embedding_layer
     )

@@ -1,13 +1,13 @@
-"""A campaign on disk: what it is, said once, and the steps since, in a journal."""
+"""Read and write the files of a campaign: a header with its settings, then its steps."""
 
 from __future__ import annotations
 
 import json
 import platform
-import warnings
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import sklearn
@@ -17,7 +17,9 @@ import torch
 import skautoal
 
 from .._fingerprint import describe
+from .._utils._warnings import warn_caller
 from ..exceptions import CampaignFileError, SkautoalWarning
+from ..samplers import BaseSampler
 from ._cold_start import check_cold_start
 from ._journal import Journal, read_journal
 from ._pool import differences, fingerprint
@@ -27,16 +29,16 @@ _FORMAT = 1
 
 
 class CampaignFiles:
-    """The journal of a campaign with the header that says what it is about.
+    """Journal of a campaign, whose first record is a header with the settings.
 
     Parameters
     ----------
     journal : Journal
-        Open.
+        Open journal.
     header : dict
-        Its first line, checked.
+        First record of the journal, checked.
     last_change : int
-        Step from which on the sampler is configured as it is now.
+        Number of the step since which the sampler has its current parameters.
 
     """
 
@@ -48,9 +50,9 @@ class CampaignFiles:
 
     @classmethod
     def create(
-        cls, folder: Path, sampler, X, features, cold_start: str, seed: int
+        cls, folder: Path, sampler: BaseSampler, X: Any, features: Any, cold_start: str, seed: int
     ) -> CampaignFiles:
-        """Start a campaign in a folder that holds none."""
+        """Start a campaign in a folder that contains none."""
         header = {
             "format": _FORMAT,
             "seed": seed,
@@ -63,8 +65,10 @@ class CampaignFiles:
         return cls(Journal.create(folder, header), header)
 
     @classmethod
-    def open(cls, folder: Path, sampler, X, features) -> tuple[CampaignFiles, CampaignState]:
-        """Open a campaign, check that it is about ``X``, and add up its steps."""
+    def open(
+        cls, folder: Path, sampler: BaseSampler, X: Any, features: Any
+    ) -> tuple[CampaignFiles, CampaignState]:
+        """Open a campaign, check that it belongs to ``X``, and apply its steps to a state."""
         reader = CampaignReader(folder)
         journal = Journal.open(folder, reader)
         try:
@@ -80,15 +84,14 @@ class CampaignFiles:
         return files, reader.state
 
     def _compare_sampler(self, reader: CampaignReader, now: dict) -> None:
-        """Point out, and write down, that the sampler is configured otherwise than before."""
+        """Warn if the parameters of the sampler have changed, and record the change."""
         lines = differences(reader.sampler, now, "sampler")
         if not lines:
             return
-        warnings.warn(
-            "The sampler is not the one this campaign was asked with so far; it goes on with"
-            f" the new one. {'; '.join(lines[:10])}",
+        warn_caller(
+            "The sampler differs from the one that this campaign has used so far. The campaign"
+            f" continues with the new one. {'; '.join(lines[:10])}",
             SkautoalWarning,
-            stacklevel=5,
         )
         step = {"kind": "sampler", "sampler": now, "time": time_of_day()}
         self.last_change = reader.state.n_steps
@@ -97,51 +100,51 @@ class CampaignFiles:
 
     @property
     def folder(self) -> Path:
-        """Where it is."""
+        """Folder of the campaign."""
         return self._journal.folder
 
     def write(self, step: dict) -> None:
-        """Write a step; when this returns it is safe."""
+        """Append a step to the journal. It is on disk when this returns."""
         self._journal.append(step)
 
     def steps(self) -> Iterator[dict]:
-        """All steps so far, from the file."""
+        """Iterate over all steps so far, read from the file."""
         records = self._journal.records()
-        next(records)
+        next(records)  # the header
         return records
 
     def check_usable(self, n_steps: int) -> None:
-        """Refuse a closed campaign, and one that was interrupted while it took a step."""
+        """Raise an error if the campaign is closed or a step was interrupted after it was saved."""
         self._journal.check_usable()
         if self._journal.n_lines != n_steps + 1:
             raise CampaignFileError(
-                "An interrupt came while a step was taken, which is in the journal but not in"
-                " this object. Nothing is lost; load the campaign again."
+                "The last step was interrupted: it is saved in the journal but missing in this"
+                " object. Open the campaign again with LabelingCampaign.load."
             )
 
     def close(self) -> None:
-        """Let others open it."""
+        """Close the journal and release the lock."""
         self._journal.close()
 
 
 class CampaignReader:
-    """Takes the records of a journal one by one: the header, then steps.
+    """Collect the records of a journal one by one: the header, then the steps.
 
     Parameters
     ----------
     folder : Path
-        For messages.
+        Folder of the campaign, for error messages.
 
     Attributes
     ----------
     header : dict
-        The first record.
+        First record.
     state : CampaignState
-        The sum of the others.
+        State after all steps read so far.
     sampler : dict
-        Description of the sampler in force at the end.
+        Description of the last sampler recorded.
     last_change : int
-        Number of the step that brought it, 0 for that of the header.
+        Number of the step that recorded it, 0 if it is the sampler of the header.
 
     """
 
@@ -161,14 +164,16 @@ class CampaignReader:
             what = f"no {exc}" if isinstance(exc, KeyError) else exc
             raise CampaignFileError(
                 f"The campaign in {str(self._folder)!r} cannot be read: line {number} of its"
-                f" journal makes no sense ({what})."
+                f" journal is invalid ({what}). Restore the folder from a backup."
             ) from exc
         if record["kind"] == "sampler":
             self.sampler, self.last_change = record["sampler"], self.state.n_steps - 1
 
     def _begin(self, header: dict) -> None:
         if header["format"] != _FORMAT:
-            raise ValueError(f"format {header['format']!r:.40}; this version reads {_FORMAT}")
+            raise ValueError(
+                f"'format' is {header['format']!r:.40}; this version reads {_FORMAT} only"
+            )
         seed, n_pool = header["seed"], header["pool"]["n_samples"]
         if type(seed) is not int or not 0 <= seed < 2**32:
             raise ValueError(f"'seed' is {seed!r:.40}")
@@ -188,12 +193,12 @@ class CampaignReader:
 
 
 def time_of_day() -> str:
-    """Now, in UTC, as journals write it."""
+    """Return the current time in UTC, in ISO format with seconds."""
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
 def read_campaign(folder: Path) -> CampaignReader:
-    """Header and state of a campaign, without its pool, a lock, or a change to any file."""
+    """Read the header and the state of a campaign, without its pool and without locking it."""
     reader = CampaignReader(folder)
     read_journal(folder, reader)
     return reader
@@ -203,15 +208,16 @@ def _check_pool(then: dict | None, now: dict | None, name: str) -> None:
     lines = differences(then, now, name)
     if lines:
         raise CampaignFileError(
-            f"'{name}' is not that of this campaign: its indices would mean other samples."
-            f" {'; '.join(lines[:5])}. Give what the campaign was started with."
+            f"'{name}' differs from that of the campaign, whose indices would refer to other"
+            f" samples: {'; '.join(lines[:5])}. Pass the {name} that the campaign was started"
+            " with."
         )
 
 
-def _as_json(sampler) -> dict:
-    """Description of a sampler as a file gives it back."""
+def _as_json(sampler: BaseSampler) -> dict:
+    """Describe a sampler by values that are the same after writing and reading JSON."""
     text = json.dumps(describe(sampler))
-    return json.loads(text, parse_constant=str)  # a parameter may be infinite
+    return json.loads(text, parse_constant=str)  # infinity and NaN are not valid JSON
 
 
 def _software() -> dict[str, str]:

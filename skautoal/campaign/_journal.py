@@ -1,8 +1,9 @@
-"""The journal of a campaign: one line a step, appended, checked, never rewritten.
+"""Append-only journal of a campaign: one line per step, protected by a hash chain.
 
-A line is the SHA-256 of the line before it and of its own text, then the text, JSON. A
-change anywhere breaks the chain from there on. ``head.json`` says how many lines were
-acknowledged, so lines that went missing at the end are noticed too.
+Each line consists of a digest and a JSON text. The digest is the SHA-256 of the digest of
+the previous line and of the text, so a change of any line invalidates all digests after it.
+The file ``head.json`` stores the number of lines written and the last digest, which reveals
+missing lines at the end.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
+from typing import NoReturn
 
 from .._files import write_whole
+from .._utils._warnings import warn_caller
 from ..exceptions import CampaignFileError, SkautoalWarning
 from ._lock import FolderLock
 
@@ -23,13 +26,26 @@ _JOURNAL, _HEAD, _LOCK = "journal.jsonl", "head.json", "lock"
 _ROOT = hashlib.sha256(b"skautoal-campaign-1").hexdigest()
 _HEAD_FORMAT = "skautoal-campaign-head-1"
 _HEAD_BYTES = 1000
-#: Bytes of a line. JSON grows in memory, so what a stranger's file says is bounded first.
+#: Maximum size of a line in bytes. It bounds the memory for parsing a file from elsewhere.
 MAX_LINE = 2**24
 
 
 @dataclass
 class _Tail:
-    """Where the good part of a journal ends."""
+    """End of the verified part of a journal.
+
+    Attributes
+    ----------
+    n_lines : int
+        Number of verified lines.
+    digest : str
+        Digest of the last of them.
+    size : int
+        Their size in bytes.
+    file_size : int
+        Size of the file, larger than ``size`` if an incomplete line follows.
+
+    """
 
     n_lines: int = 0
     digest: str = _ROOT
@@ -38,16 +54,16 @@ class _Tail:
 
 
 class Journal:
-    """Append-only record of steps, open for writing in one process at a time.
+    """Append-only record of steps, which one process at a time can write.
 
     Parameters
     ----------
     folder : Path
-        Where the files are.
+        Folder of the files.
     lock : FolderLock
-        Held as long as the journal is open.
+        Lock that is held while the journal is open.
     tail : _Tail
-        What has been read of it.
+        End of the part that has been read and verified.
 
     """
 
@@ -59,15 +75,15 @@ class Journal:
 
     @classmethod
     def create(cls, folder: Path, header: dict) -> Journal:
-        """Start a journal with its first line; a kill at any moment leaves all or nothing."""
+        """Create a journal with its first line, atomically."""
         folder.mkdir(parents=True, exist_ok=True)
         lock = FolderLock(folder / _LOCK)
         try:
             for name in (_JOURNAL, _HEAD):
                 if (folder / name).exists():
                     raise FileExistsError(
-                        f"'folder' {str(folder)!r} holds a campaign already ({name}). Go on with"
-                        " LabelingCampaign.load, or choose another folder."
+                        f"'folder' {str(folder)!r} contains a campaign already ({name}). Open it"
+                        " with LabelingCampaign.load, or choose another folder."
                     )
             line, digest = _line(header, _ROOT)
             write_whole(folder / _JOURNAL, line.decode())
@@ -80,11 +96,11 @@ class Journal:
 
     @classmethod
     def open(cls, folder: Path, on_record: Callable[[dict], None]) -> Journal:
-        """Lock and read a journal; every record goes to ``on_record``."""
+        """Lock and read a journal, and call ``on_record`` with each record."""
         if not (folder / _JOURNAL).is_file():
             raise FileNotFoundError(
-                f"There is no campaign in {str(folder)!r}: no file {_JOURNAL}. Start one with"
-                " LabelingCampaign(folder, sampler, X)."
+                f"There is no campaign in {str(folder)!r}: the file {_JOURNAL} is missing. Start"
+                " one with LabelingCampaign(folder, sampler, X)."
             )
         lock = FolderLock(folder / _LOCK)
         try:
@@ -97,18 +113,19 @@ class Journal:
 
     @property
     def n_lines(self) -> int:
-        """Lines that are safely on disk."""
+        """Number of lines on disk."""
         return self._tail.n_lines
 
     def append(self, record: dict) -> None:
-        """Add a line; when this returns, it survives a kill and a loss of power.
+        """Append a record. After this returns, a crash or a power failure cannot lose it.
 
         Raises
         ------
         OSError
-            If it could not be written, for want of space, say. The journal is as it was.
+            If the record could not be written, for example because the disk is full. The
+            journal is unchanged.
         CampaignFileError
-            If somebody else changed the file.
+            If the file was changed by another program.
 
         """
         self.check_usable()
@@ -116,28 +133,29 @@ class Journal:
         line, digest = _line(record, tail.digest)
         if os.fstat(self._file.fileno()).st_size != tail.file_size:
             raise CampaignFileError(
-                f"{self._path} was changed by something else while the campaign was open."
-                " Nothing was written. Load the campaign again."
+                f"{self._path} was changed by another program while the campaign was open."
+                " The step was not saved. Open the campaign again with LabelingCampaign.load."
             )
         try:
-            self._file.truncate(tail.size)  # a torn line that was found when reading
+            self._file.truncate(tail.size)  # removes an incomplete line found when reading
             self._file.seek(tail.size)
             _write_all(self._file, line)
             os.fsync(self._file.fileno())
+            # Writing the head makes the step final. If it fails, the line is taken back.
             _write_head(self.folder, tail.n_lines + 1, digest)
         except BaseException as exc:
             self._undo(digest, len(line))
             if isinstance(exc, OSError):
                 raise OSError(
                     exc.errno,
-                    f"the step was not saved and the campaign is as it was ({exc.strerror})",
+                    f"the step was not saved; the campaign is unchanged ({exc.strerror})",
                     self._path,
                 ) from exc
             raise
         self._advance(digest, len(line))
 
     def records(self) -> Iterator[dict]:
-        """All records again, from the file."""
+        """Iterate over all records, read from the file."""
         self.check_usable()
         with open(self._path, "rb") as file:
             digest = _ROOT
@@ -146,7 +164,7 @@ class Journal:
                 yield record
 
     def close(self) -> None:
-        """Release the file and the lock; harmless when done twice."""
+        """Close the file and release the lock. A second call has no effect."""
         self._file.close()
         self._lock.release()
 
@@ -155,8 +173,9 @@ class Journal:
         return str(self.folder / _JOURNAL)
 
     def check_usable(self) -> None:
+        """Raise an error if the journal is closed, belongs to another process or is broken."""
         if self._file.closed:
-            raise ValueError("The campaign is closed. Load it again to go on.")
+            raise ValueError("The campaign is closed. Open it with LabelingCampaign.load.")
         self._lock.check_held()
         if self._broken:
             raise CampaignFileError(self._broken)
@@ -166,34 +185,46 @@ class Journal:
         self._tail = _Tail(self._tail.n_lines + 1, digest, end, end)
 
     def _undo(self, digest: str, size: int) -> None:
-        """Take a line back that was not acknowledged."""
+        """Remove a line whose step was not completed."""
         try:
             head = _read_head(self.folder)
             if head is not None and head[1] == digest:
-                # An interrupt came after the step was final: it stays.
+                # The interrupt came after the head was written, so the step is final.
                 self._advance(digest, size)
                 return
             self._file.truncate(self._tail.size)
             self._tail.file_size = self._tail.size
         except (OSError, CampaignFileError) as exc:
             self._broken = (
-                f"{self._path} could not be brought back to its last good state ({exc})."
-                " Load the campaign again once the disk works."
+                f"An incomplete step could not be removed from {self._path} ({exc}). Open the"
+                " campaign again with LabelingCampaign.load when the disk works."
             )
 
 
 def read_journal(folder: Path, on_record: Callable[[dict], None]) -> _Tail:
-    """Read and verify a journal line by line; memory does not grow with its length.
+    """Read and verify a journal line by line, in memory independent of its length.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the journal.
+    on_record : callable
+        Function called with each record.
+
+    Returns
+    -------
+    tail : _Tail
+        End of the verified part.
 
     Raises
     ------
     CampaignFileError
-        If an acknowledged line is missing or damaged.
+        If a completely written line is missing or damaged.
 
     Warns
     -----
     SkautoalWarning
-        If a step was cut off while it was being written (it was never acknowledged).
+        If the last line is incomplete, or if ``head.json`` is missing.
 
     """
     head = _read_head(folder)
@@ -205,6 +236,8 @@ def read_journal(folder: Path, on_record: Callable[[dict], None]) -> _Tail:
             try:
                 record, digest = _parse(line, tail.digest, tail.n_lines, path)
             except CampaignFileError:
+                # A crash while writing leaves an incomplete line at the end of the file,
+                # after the lines that the head counts. Any other bad line is damage.
                 unfinished = not line.endswith(b"\n") or (head is not None and not file.read(1))
                 if 0 < tail.n_lines >= n_known and unfinished and len(line) <= MAX_LINE:
                     break
@@ -214,30 +247,27 @@ def read_journal(folder: Path, on_record: Callable[[dict], None]) -> _Tail:
             tail.size += len(line)
             if head is not None and tail.n_lines == n_known and digest != head[1]:
                 raise CampaignFileError(
-                    f"{path} is not the file that {_HEAD} was written for. Restore both from"
-                    " the same backup."
+                    f"{path} and {_HEAD} do not belong together: their digests differ. Restore"
+                    " both from the same backup."
                 )
     if tail.n_lines < max(n_known, 1):
         raise CampaignFileError(
-            f"{path} ends after {tail.n_lines} lines, but {n_known} were acknowledged: it was"
-            " cut off. Restore it from a backup; to go on with what is left, delete"
-            f" {_HEAD}."
+            f"{path} is truncated: it has {tail.n_lines} of the {n_known} lines written. Restore"
+            f" it from a backup. To continue with the remaining lines, delete {_HEAD}."
         )
     if head is None:
-        _warn(
-            f"{folder / _HEAD} is missing, so steps lost at the end of {_JOURNAL} cannot be"
-            f" noticed; {tail.n_lines} lines were read."
+        warn_caller(
+            f"{folder / _HEAD} is missing, so steps missing at the end of {_JOURNAL} cannot be"
+            f" detected. {tail.n_lines} lines were read.",
+            SkautoalWarning,
         )
     if tail.size < tail.file_size:
-        _warn(
-            f"The last step in {path} was cut off while it was being written. It was never"
-            " acknowledged and is left out."
+        warn_caller(
+            f"The last step in {path} was interrupted while it was being written. It is"
+            " ignored; repeat the step if necessary.",
+            SkautoalWarning,
         )
     return tail
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, SkautoalWarning, stacklevel=5)
 
 
 def _line(record: dict, previous: str) -> tuple[bytes, str]:
@@ -246,23 +276,23 @@ def _line(record: dict, previous: str) -> tuple[bytes, str]:
     line = digest.encode() + b" " + text + b"\n"
     if len(line) > MAX_LINE:
         raise ValueError(
-            f"A step of {len(line)} bytes is more than the {MAX_LINE} that a campaign writes at"
-            " once. Ask or tell in smaller parts."
+            f"The step takes {len(line)} bytes; the maximum is {MAX_LINE}. Ask for or tell fewer"
+            " samples at a time."
         )
     return line, digest
 
 
-def _parse(line: bytes, previous: str, number: int, path) -> tuple[dict, str]:
-    """Record of a line and its digest."""
+def _parse(line: bytes, previous: str, number: int, path: str | Path) -> tuple[dict, str]:
+    """Return the record of a line and its digest, both verified."""
     where = f"{path}, line {number + 1},"
     digest, text = line[:64], line[65:-1]
     if len(line) > MAX_LINE or line[64:65] != b" " or not line.endswith(b"\n"):
-        raise CampaignFileError(f"{where} is not a line of a campaign, or was cut off.")
+        raise CampaignFileError(f"{where} is incomplete or not a line of a campaign.")
     expected = hashlib.sha256(previous.encode() + text).hexdigest()
     if digest != expected.encode():
         raise CampaignFileError(
-            f"{where} is damaged: its checksum does not fit. Nothing was changed; restore the"
-            " file from a backup, or cut it before that line."
+            f"{where} is damaged: its checksum is wrong. No file was changed. Restore the file"
+            " from a backup, or remove that line and all lines after it."
         )
     try:
         record = json.loads(text, parse_constant=_refuse_constant)
@@ -273,13 +303,13 @@ def _parse(line: bytes, previous: str, number: int, path) -> tuple[dict, str]:
     return record, expected
 
 
-def _refuse_constant(name: str):
+def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a number")
 
 
-def _write_all(file, data: bytes) -> None:
+def _write_all(file: FileIO, data: bytes) -> None:
     view = memoryview(data)
-    while view:  # a raw write may be partial
+    while view:  # one write to an unbuffered file may store a part only
         view = view[file.write(view) :]
 
 
@@ -288,7 +318,7 @@ def _write_head(folder: Path, n_lines: int, digest: str) -> None:
 
 
 def _read_head(folder: Path) -> tuple[int, str] | None:
-    """Number of acknowledged lines and digest of the last; None if there is no head."""
+    """Return the number of lines written and the digest of the last; None without a head."""
     path = folder / _HEAD
     if not path.exists():
         return None
@@ -301,16 +331,16 @@ def _read_head(folder: Path) -> tuple[int, str] | None:
         return n_lines, str(digest)
     except (ValueError, TypeError, RecursionError) as exc:
         raise CampaignFileError(
-            f"{path} is damaged ({exc!s:.100}). Restore it from a backup; or delete it, if you"
-            f" accept that steps lost at the end of {_JOURNAL} go unnoticed."
+            f"{path} is damaged ({exc!s:.100}). Restore it from a backup. If you delete it, the"
+            f" campaign opens, but steps missing at the end of {_JOURNAL} are not detected."
         ) from exc
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make new names in a folder survive a loss of power, where the system can."""
+    """Write the folder's list of names to disk, so that new files survive a power failure."""
     try:
         fd = os.open(folder, os.O_RDONLY)
-    except OSError:  # Windows opens no folders
+    except OSError:  # folders cannot be opened on Windows
         return
     try:
         os.fsync(fd)

@@ -1,7 +1,7 @@
-"""Between a campaign and Label Studio: tasks to import, annotations to read. No SDK needed.
+"""Exchange samples and labels with Label Studio, without its SDK.
 
-Tasks and annotations are the dicts of Label Studio's JSON import and export, and of its
-SDK after ``model_dump()``.
+Tasks and annotations are dicts in the format of Label Studio's JSON import and export. The
+objects of its SDK have the same format after ``model_dump()``.
 """
 
 from __future__ import annotations
@@ -9,25 +9,29 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-#: Where a task says which sample it is.
+if TYPE_CHECKING:
+    from ._campaign import LabelingCampaign
+
+#: Field of a task that holds the row of the sample in the pool.
 _KEY = "skautoal_index"
 
 
 @dataclass
 class Annotations:
-    """What annotators said about samples of a pool.
+    """Annotations of samples of a pool, combined over the annotators.
 
     Attributes
     ----------
     indices : list of int
-        Samples that a majority gave one label.
+        Samples to which more than half of their annotators gave the same label.
     labels : list of str
-        That label.
+        The majority label of each sample in ``indices``.
     skipped : list of int
-        Samples that everybody who looked at them skipped.
+        Samples that all of their annotators skipped.
     disputed : list of int
-        Samples whose annotators disagree without a majority: neither told nor skipped.
+        Samples without a majority label. :meth:`tell` neither tells nor skips them.
 
     """
 
@@ -36,13 +40,15 @@ class Annotations:
     skipped: list[int] = field(default_factory=list)
     disputed: list[int] = field(default_factory=list)
 
-    def tell(self, campaign) -> None:
-        """Tell a campaign what is new, correct what changed, skip what was refused.
+    def tell(self, campaign: LabelingCampaign) -> None:
+        """Pass new labels, corrected labels and skipped samples to a campaign.
+
+        Labels that the campaign knows already are not told again.
 
         Parameters
         ----------
         campaign : LabelingCampaign
-            The campaign that asked.
+            Campaign that asked for the samples.
 
         """
         known = dict(zip(campaign.labeled.tolist(), campaign.labels.tolist(), strict=True))
@@ -57,20 +63,25 @@ class Annotations:
 
 
 def to_tasks(indices: Iterable[int], data: Callable[[int], Mapping]) -> list[dict]:
-    """Tasks for Label Studio, one a sample, in the order of the campaign.
+    """Create one Label Studio task per sample, in the order of ``indices``.
 
     Parameters
     ----------
     indices : iterable of int
-        What a campaign asked for.
+        Rows of the pool, as returned by ``LabelingCampaign.ask``.
     data : callable
-        Takes an index, returns the fields that the labelling configuration of the
-        project shows, ``{"text": ...}`` or ``{"image": url}``.
+        Function that takes an index and returns the fields shown by the labelling
+        configuration of the project, such as ``{"text": ...}`` or ``{"image": url}``.
 
     Returns
     -------
     tasks : list of dict
-        For ``projects.import_tasks`` of the SDK, or as a JSON file for the import dialog.
+        Tasks for ``projects.import_tasks`` of the SDK, or for a JSON file to import.
+
+    Raises
+    ------
+    TypeError
+        If ``data`` does not return a dict.
 
     Examples
     --------
@@ -85,35 +96,34 @@ def to_tasks(indices: Iterable[int], data: Callable[[int], Mapping]) -> list[dic
         fields = data(int(index))
         if not isinstance(fields, Mapping):
             raise TypeError(
-                "'data' must return a dict of the fields that the project shows; got"
-                f" {fields!r:.100} for sample {index}."
+                "'data' must return a dict of the fields shown by the project, such as"
+                f" {{'text': ...}}; got {fields!r:.100} for sample {index}."
             )
         tasks.append({"data": {**fields, _KEY: int(index)}})
     return tasks
 
 
 def read_annotations(tasks: Iterable[Mapping], *, from_name: str | None = None) -> Annotations:
-    """Labels from tasks of Label Studio, as exported (JSON) or listed by its SDK.
+    """Read the labels from annotated tasks of Label Studio.
 
     Parameters
     ----------
     tasks : iterable of dict
-        Tasks with their ``annotations``; those that :func:`to_tasks` did not make are
-        passed over.
+        Tasks with their ``annotations``, from a JSON export or from the SDK. Tasks that
+        were not created by :func:`to_tasks` are ignored.
     from_name : str, optional
-        Name of the ``<Choices>`` tag that holds the label; needed where a project has
-        several.
+        Name of the ``<Choices>`` tag that holds the label. It is required if the project
+        has several such tags.
 
     Returns
     -------
     annotations : Annotations
-        Tasks without annotations are in none of its lists.
+        Labels and skips. Tasks without annotations do not appear in it.
 
     Raises
     ------
     ValueError
-        If an annotation does not hold one choice, or holds several and ``from_name`` does
-        not say which counts.
+        If an annotation does not contain exactly one choice.
 
     Examples
     --------
@@ -132,6 +142,7 @@ def read_annotations(tasks: Iterable[Mapping], *, from_name: str | None = None) 
         answers = task.get("annotations") or []
         if type(index) is not int or not answers:
             continue
+        # Label Studio stores a skipped task as an annotation that was cancelled.
         kept = [answer for answer in answers if not answer.get("was_cancelled")]
         if not kept:
             found.skipped.append(index)
@@ -147,7 +158,7 @@ def read_annotations(tasks: Iterable[Mapping], *, from_name: str | None = None) 
 
 
 def _choice(annotation: Mapping, index: int, from_name: str | None) -> str:
-    """The one choice of an annotation."""
+    """Return the label of an annotation, which must contain exactly one choice."""
     results = [
         result
         for result in annotation.get("result") or []
@@ -156,8 +167,8 @@ def _choice(annotation: Mapping, index: int, from_name: str | None) -> str:
     choices = [choice for result in results for choice in result["value"]["choices"]]
     if len(choices) != 1:
         raise ValueError(
-            f"The annotation of sample {index} holds the choices {choices}; a label is one."
-            " Let the project ask for a single required choice, and name its tag with"
-            " 'from_name' if there are others."
+            f"The annotation of sample {index} must contain exactly one choice; got {choices}."
+            " Make the choice of the project single and required. If the project has several"
+            " <Choices> tags, name the one with the label by 'from_name'."
         )
     return choices[0]

@@ -18,10 +18,11 @@ from sklearn.base import clone
 
 from .._rng import derive_seed
 from .._utils._warnings import warn_caller
+from ..data._rows import load_rows
 from ..exceptions import SkautoalWarning
 from ..samplers import BaseSampler
 from ..samplers._rounds import PreviousRound, compares_rounds
-from ._pool import part_of, rows_of
+from ._pool import part_of
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ class Learner:
         return sampler.teach(self._rows(order[n_known:]), y[n_known:])
 
     def _rows(self, order: list[int]):
-        return rows_of(self._X, order, stacked=True)
+        return load_rows(self._X, order)
 
     def _seed_of(self, labels: dict) -> int:
         # Nets of different rounds start from different weights: chance averages out.

@@ -1,10 +1,11 @@
-"""A lock on a folder: one process holds it, and it ends with that process however it dies."""
+"""Lock a folder for one process, until that process releases the lock or ends."""
 
 from __future__ import annotations
 
 import json
 import os
 import socket
+from io import FileIO
 from pathlib import Path
 
 from ..exceptions import CampaignLockedError
@@ -15,24 +16,25 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
     import msvcrt
 
-# Windows locks bytes, and what is locked cannot be read: far behind the holder's name.
+# Windows locks a range of bytes, which no other process can read. The locked byte is far
+# beyond the text that names the holder, so that the text stays readable.
 _LOCKED_BYTE = 2**30
 
 
 class FolderLock:
-    """Held from construction to :meth:`release`, or to the end of the process.
+    """Exclusive lock, held from construction to :meth:`release` or the end of the process.
 
-    The operating system keeps the lock, so a killed process leaves nothing stale behind.
+    The operating system keeps the lock, so a killed process leaves no stale lock behind.
 
     Parameters
     ----------
     path : Path
-        The lock file; made if it is not there, never removed.
+        Lock file. It is created if it does not exist and is never removed.
 
     Raises
     ------
     CampaignLockedError
-        If it is held already; the message says by whom.
+        If the lock is held already. The message names the process that holds it.
 
     """
 
@@ -45,8 +47,8 @@ class FolderLock:
             holder = _holder(self._file)
             self._file.close()
             raise CampaignLockedError(
-                f"The campaign in {str(path.parent)!r} is open{holder}. Close it there"
-                " (campaign.close()) or end that process; two writers would lose labels."
+                f"The campaign in {str(path.parent)!r} is open{holder}. Call close() on it"
+                " there, or end that process."
             ) from exc
         except BaseException:
             self._file.close()
@@ -54,7 +56,7 @@ class FolderLock:
         self._sign()
 
     def _sign(self) -> None:
-        """Say who holds the lock; for messages only, so a full disk does not matter."""
+        """Write the process and the host into the lock file, for error messages."""
         text = json.dumps({"pid": self._pid, "host": socket.gethostname()})
         try:
             self._file.truncate(0)
@@ -63,29 +65,30 @@ class FolderLock:
             pass
 
     def check_held(self) -> None:
-        """Refuse a forked child: it would share the lock, not hold one of its own."""
+        """Raise an error in a forked child process, which shares the lock of its parent."""
         if os.getpid() != self._pid:
             raise CampaignLockedError(
-                f"This campaign belongs to process {self._pid}; this is a copy of it in process"
-                f" {os.getpid()}. Ask and tell in the process that opened it."
+                f"The campaign was opened by process {self._pid} and cannot be used in process"
+                f" {os.getpid()}. Call ask and tell in the process that opened it."
             )
 
     def release(self) -> None:
-        """Let others have it; harmless when done twice."""
+        """Release the lock. A second call has no effect."""
         self._file.close()
 
 
-def _take(file) -> None:
+def _take(file: FileIO) -> None:
     if fcntl is not None:
-        # Not lockf: that would let a second campaign of the same process in.
+        # lockf locks belong to the process, so with lockf a second campaign object of the
+        # same process could open the folder.
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return
     file.seek(_LOCKED_BYTE)
     msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
 
 
-def _holder(file) -> str:
-    """`` in process 12 on host 'a'``, or nothing if the file does not say."""
+def _holder(file: FileIO) -> str:
+    """Return the end of the message: `` in process 12 on host 'a'``, or `` already``."""
     try:
         file.seek(0)
         holder = json.loads(file.read(1000))

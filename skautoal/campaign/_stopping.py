@@ -1,8 +1,9 @@
-"""When to stop labelling: criteria that a campaign looks at when it is asked."""
+"""Stopping criteria, which ``LabelingCampaign.should_stop`` evaluates."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -10,28 +11,31 @@ from sklearn.base import BaseEstimator
 from ..strategies._checks import check_integer, check_number
 from ._state import MAX_STEP
 
+if TYPE_CHECKING:
+    from ._campaign import LabelingCampaign
+
 
 class StoppingCriterion(BaseEstimator):
-    """A reason to stop, or none.
+    """Base class of stopping criteria.
 
-    Subclasses implement ``reason``; those that follow the predictions of the models set
-    ``n_watched`` to the number of samples to predict in each round.
+    Subclasses implement ``reason``. A subclass that compares predictions over the rounds
+    sets ``n_watched`` to the number of samples to predict in each round.
 
     """
 
     n_watched = 0
 
     def check(self) -> None:
-        """Refuse parameters that make no sense; called when a campaign takes the criterion."""
+        """Raise an error for invalid parameters. A campaign calls it when it is created."""
 
     @abstractmethod
-    def reason(self, campaign) -> str | None:
-        """Why the campaign may stop, in a sentence; None if it should go on.
+    def reason(self, campaign: LabelingCampaign) -> str | None:
+        """Return the reason to stop as a sentence, or None to continue.
 
         Parameters
         ----------
         campaign : LabelingCampaign
-            As it is now.
+            Campaign in its current state.
 
         Returns
         -------
@@ -41,12 +45,12 @@ class StoppingCriterion(BaseEstimator):
 
 
 class Budget(StoppingCriterion):
-    """Stop at a number of labels.
+    """Stop when a number of samples is labelled.
 
     Parameters
     ----------
     n_labels : int
-        Labelled samples, whoever chose them.
+        Number of labelled samples. Labels that were told without being asked for count.
 
     Examples
     --------
@@ -56,40 +60,39 @@ class Budget(StoppingCriterion):
 
     """
 
-    def __init__(self, n_labels: int):
+    def __init__(self, n_labels: int) -> None:
         self.n_labels = n_labels
 
-    def check(self):
+    def check(self) -> None:
         check_integer("n_labels", self.n_labels, lowest=1)
 
-    def reason(self, campaign):
+    def reason(self, campaign: LabelingCampaign) -> str | None:
         n = len(campaign.labeled)
-        return f"{n} of {self.n_labels} labels are there" if n >= self.n_labels else None
+        return f"{n} of {self.n_labels} labels were told" if n >= self.n_labels else None
 
 
 class TargetAccuracy(StoppingCriterion):
-    """Stop when the accuracy is surely high enough, on samples like the labelled ones.
+    """Stop when the cross-validated accuracy is above a target with a given confidence.
 
     Parameters
     ----------
     accuracy : float
-        What to reach, in (0, 1).
+        Target accuracy, in (0, 1).
     confidence : float, default=0.95
-        The lower end of the interval of this confidence has to reach the target.
+        Confidence level. The lower bound of the interval must reach the target.
     n_folds : int, default=5
-        Parts of the cross-validation.
+        Number of folds of the cross-validation.
     n_least : int, default=50
-        With fewer labels nothing is estimated.
+        Minimum number of labels. With fewer labels the accuracy is not estimated.
 
     Notes
     -----
-    What is estimated is :meth:`LabelingCampaign.estimate_accuracy`: the accuracy of nets
-    trained on a part of the labels, on labelled samples they did not see. Samples that a
-    sampler chose are no random sample of the pool; uncertain ones are harder than the
-    rest, so the estimate tends to be too low, but no law says so. For the accuracy on the
-    pool label some random samples as well and keep them aside. Looking again after each
-    round gives chance more than one opportunity to be kind: the confidence is that of a
-    single look.
+    The accuracy is that of :meth:`LabelingCampaign.estimate_accuracy`. It is measured on
+    labelled samples, which are not a random sample of the pool. Uncertain samples are often
+    harder than average, so the estimate is usually too low, but this is not guaranteed. To
+    estimate the accuracy on the pool, label some random samples and hold them out. The
+    confidence level holds for a single evaluation. Evaluating after every round makes it
+    more likely that the target is reached by chance.
 
     Examples
     --------
@@ -101,19 +104,19 @@ class TargetAccuracy(StoppingCriterion):
 
     def __init__(
         self, accuracy: float, confidence: float = 0.95, n_folds: int = 5, n_least: int = 50
-    ):
+    ) -> None:
         self.accuracy = accuracy
         self.confidence = confidence
         self.n_folds = n_folds
         self.n_least = n_least
 
-    def check(self):
+    def check(self) -> None:
         check_number("accuracy", self.accuracy, above=0, below=1)
         check_number("confidence", self.confidence, above=0, below=1)
         check_integer("n_folds", self.n_folds, lowest=2)
         check_integer("n_least", self.n_least, lowest=2)
 
-    def reason(self, campaign):
+    def reason(self, campaign: LabelingCampaign) -> str | None:
         if len(campaign.labeled) < self.n_least or len(set(campaign.labels.tolist())) < 2:
             return None
         estimate = campaign.estimate_accuracy(self.n_folds, confidence=self.confidence)
@@ -127,21 +130,21 @@ class TargetAccuracy(StoppingCriterion):
 
 
 class StablePredictions(StoppingCriterion):
-    """Stop when new labels no longer change what the models predict.
+    """Stop when new labels no longer change the predictions of the model.
 
-    In each round the model predicts the same random samples of the pool, labelled or not;
-    Cohen's kappa compares it with the model before. When the mean of the last values is
-    high enough, more labels change little. No label is needed for it; it says that the
-    model has settled, not that it is right.
+    In each round the model predicts the same random samples of the pool. Cohen's kappa
+    measures the agreement with the model of the previous round. The criterion is met when
+    the mean of the last values reaches a threshold. It needs no labelled test set. Stable
+    predictions do not imply accurate predictions.
 
     Parameters
     ----------
     threshold : float, default=0.99
-        What the mean kappa has to reach.
+        Value that the mean kappa must reach, in (0, 1].
     n_rounds : int, default=3
-        Values that the mean is of.
+        Number of most recent kappa values in the mean.
     n_watched : int, default=2000
-        Samples to predict, or the whole pool if it is smaller.
+        Number of samples to predict. A smaller pool is predicted as a whole.
 
     References
     ----------
@@ -156,37 +159,37 @@ class StablePredictions(StoppingCriterion):
 
     """
 
-    def __init__(self, threshold: float = 0.99, n_rounds: int = 3, n_watched: int = 2000):
+    def __init__(self, threshold: float = 0.99, n_rounds: int = 3, n_watched: int = 2000) -> None:
         self.threshold = threshold
         self.n_rounds = n_rounds
         self.n_watched = n_watched
 
-    def check(self):
+    def check(self) -> None:
         check_number("threshold", self.threshold, above=0, at_most=1)
         check_integer("n_rounds", self.n_rounds, lowest=1)
         check_integer("n_watched", self.n_watched, lowest=2)
         if self.n_watched > MAX_STEP:
             raise ValueError(f"'n_watched' must be at most {MAX_STEP}; got {self.n_watched}.")
 
-    def reason(self, campaign):
+    def reason(self, campaign: LabelingCampaign) -> str | None:
         last = campaign.agreements[-self.n_rounds :]
         if len(last) < self.n_rounds or np.mean(last) < self.threshold:
             return None
         return (
-            f"predictions are stable: mean kappa {np.mean(last):.3f} of models over"
-            f" {self.n_rounds} rounds, threshold {self.threshold}"
+            f"the predictions are stable: the mean kappa over {self.n_rounds} rounds is"
+            f" {np.mean(last):.3f}; the threshold is {self.threshold}"
         )
 
 
 def check_stopping(stopping: object) -> list[StoppingCriterion]:
-    """Criteria as a list, a single one too."""
+    """Return the criteria as a list after checking each of them."""
     criteria = [stopping] if isinstance(stopping, StoppingCriterion) else stopping
     if not isinstance(criteria, (list, tuple)) or not all(
         isinstance(criterion, StoppingCriterion) for criterion in criteria
     ):
         raise TypeError(
-            "'stopping' must be a list of Budget, TargetAccuracy, StablePredictions or other"
-            f" StoppingCriterion objects; got {stopping!r:.100}."
+            "'stopping' must be a StoppingCriterion, such as Budget(500), or a list of them;"
+            f" got {stopping!r:.100}."
         )
     for criterion in criteria:
         criterion.check()

@@ -1,4 +1,4 @@
-"""What a campaign lets everybody see of its state."""
+"""Read-only properties of a campaign."""
 
 from __future__ import annotations
 
@@ -11,44 +11,44 @@ from ._state import CampaignState
 
 
 class CampaignView:
-    """Properties of a campaign that only read; base of :class:`LabelingCampaign`."""
+    """Base of :class:`LabelingCampaign` with the properties that only read its state."""
 
     _files: CampaignFiles
     _state: CampaignState
 
     @property
     def folder(self) -> Path:
-        """Where the campaign is kept."""
+        """Folder of the campaign."""
         return self._files.folder
 
     @property
     def labeled(self) -> np.ndarray:
-        """Rows of the pool that have labels, sorted, (l,) int64."""
+        """Rows of the pool that have a label, sorted, of shape (n_labeled,), int64."""
         return self._state.labeled()
 
     @property
     def labels(self) -> np.ndarray:
-        """Their labels, (l,)."""
+        """Labels of :attr:`labeled`, of shape (n_labeled,)."""
         return np.array([self._state.labels[index] for index in self.labeled.tolist()])
 
     @property
     def pending(self) -> np.ndarray:
-        """Rows that were asked for and not answered, in the order of asking, int64."""
+        """Rows that were asked for and have no answer yet, in the order of asking, int64."""
         return np.array(list(self._state.pending), dtype=np.int64)
 
     @property
     def skipped(self) -> np.ndarray:
-        """Rows that were refused, sorted, int64."""
+        """Rows that were skipped, sorted, int64."""
         return np.array(sorted(self._state.refused), dtype=np.int64)
 
     @property
     def n_rounds(self) -> int:
-        """Times that samples were asked for."""
+        """Number of calls of ``ask`` that returned samples."""
         return self._state.n_rounds
 
     @property
     def agreements(self) -> list[float]:
-        """Kappas of models one after the other; see :class:`StablePredictions`."""
+        """Cohen's kappa between the models of successive rounds; see :class:`StablePredictions`."""
         return list(self._state.agreements)
 
     def __repr__(self) -> str:

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._net import load_rows
 from .._rng import draw_seed, hash_rows, isolated_rng
+from ..data._convert import as_numpy
+from ..data._rows import load_rows
 from ..exceptions import StrategyOutputError
 from ..signals import Signals, compute_signals
 from ..strategies import BatchStrategy
@@ -126,14 +127,12 @@ class ForeignModel:
         if self._features == "embeddings":
             return signals.embeddings.cpu().numpy()[order]
         X = load_rows(signals.X, order)
-        if isinstance(X, Tensor):
-            return X.cpu().numpy()
-        if not isinstance(X, np.ndarray):
+        if not isinstance(X, (np.ndarray, Tensor)):
             raise TypeError(
                 "A strategy of another library takes samples as one array; these are a"
                 f" {type(X).__name__}. Use features='embeddings'."
             )
-        return X
+        return as_numpy(X)
 
     def probabilities(self, X) -> np.ndarray:
         """Class probabilities (m, C), float64, of rows like those of the pool."""

@@ -12,9 +12,10 @@ import numpy as np
 from sklearn.base import clone
 
 from .._rng import draw_seed
+from ..data._convert import standardized_vectors
+from ..data._requests import check_costs
 from ..signals import Signals
 from ..strategies import CostAware, KMeans
-from ..strategies._cost_aware import check_costs
 from ._export import as_sampler, fitted_copy
 from ._foreign import ForeignModel, ForeignModelStrategy
 
@@ -206,11 +207,9 @@ def _cold_start(
     pool: np.ndarray, k: int, seed: int, costs: np.ndarray | None, budget: float | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Picks and utilities without a model: k-means on standardised samples."""
-    flat = pool.reshape(len(pool), -1).astype(np.float64)
-    spread = flat.std(axis=0)
-    flat = (flat - flat.mean(axis=0)) / np.where(spread > 0, spread, 1)
+    vectors = standardized_vectors(pool, "X")
     strategy = KMeans() if costs is None else CostAware(KMeans(), costs, budget)
-    picks, utilities = strategy.evaluate(Signals(embeddings=flat), k, seed)
+    picks, utilities = strategy.evaluate(Signals(embeddings=vectors), k, seed)
     return picks.numpy(), utilities.numpy()
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from .._validation import n_samples
+from ..data._requests import check_costs
+from ..data._rows import n_samples, take_rows
 from ..samplers import BaseSampler
-from ..strategies._cost_aware import check_costs
 from ._export import as_sampler, fitted_copy
 from ._foreign import ForeignModel, ForeignModelStrategy
 
@@ -101,13 +101,12 @@ class SmallTextQueryStrategy(QueryStrategy):
         self._validate_query_input(indices_unlabeled, n)
         if sparse.issparse(y):
             raise TypeError("'y' holds several labels a sample; skautoal takes one a sample.")
-        X = dataset.x
-        if isinstance(X, list):  # texts
-            X = np.array(X, dtype=object)
-        self.sampler_ = fitted_copy(self.sampler, X[indices_labeled], np.asarray(y), None)
-        prices = check_costs(costs, budget, n_samples(X))
+        X_labeled = take_rows(dataset.x, indices_labeled)
+        self.sampler_ = fitted_copy(self.sampler, X_labeled, np.asarray(y), None)
+        prices = check_costs(costs, budget, n_samples(dataset.x))
         prices = None if prices is None else prices[indices_unlabeled]
-        picks = self.sampler_.query(X[indices_unlabeled], int(n), costs=prices, budget=budget)
+        pool = take_rows(dataset.x, indices_unlabeled)
+        picks = self.sampler_.query(pool, int(n), costs=prices, budget=budget)
         return np.asarray(indices_unlabeled)[picks].astype(np.int64)
 
 

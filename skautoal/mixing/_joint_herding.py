@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._net import load_rows
+from ..data import Pool
+from ..data._rows import load_rows
 from ..ops._calibration import fit_temperature
 from ..ops._distances import GaussianKernel, nearest_kernel, normalize_rows
 from ..ops._greedy import greedy_coverage
 from ..ops._ranking import average_ranks, top_k
-from ..pools import Pool
 from ..signals import Signals
 from ..strategies._margin import margin
 from ._batch import Batch, Reasons, coverage_reasons, merged

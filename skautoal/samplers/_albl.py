@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
-from .._net import take_rows
+from ..data._rows import take_rows
 from ..signals import SignalOptions
 from ._bandit import BanditSampler
 

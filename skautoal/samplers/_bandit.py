@@ -12,11 +12,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.utils import _safe_indexing
 
-from .._net import take_rows
 from .._rng import derive_seed
-from .._validation import is_dict, n_samples
+from ..data._rows import n_samples, take_rows
 from ._base import all_or_nothing
 from ._composition import StrategiesSampler
 from ._result import Answer
@@ -125,7 +123,7 @@ class BanditSampler(StrategiesSampler):
         indices = indices[np.isin(indices, list(memo))]
         query = np.zeros(len(indices), dtype=fields)
         if len(indices):
-            query["row_hash"] = self._row_keys(self._rows(X, indices))
+            query["row_hash"] = self._row_keys(take_rows(X, indices))
             query["arm"] = [memo[pick][0] for pick in indices.tolist()]
             query["advice"] = [memo[pick][1] for pick in indices.tolist()]
         self.last_query_ = query
@@ -152,14 +150,8 @@ class BanditSampler(StrategiesSampler):
             return self._hash(checked)
         # A transformer that multiplies matrices rounds differently for other numbers of
         # rows: each goes through it alone.
-        rows = [self._rows(checked, [i]) for i in range(n_samples(checked))]
+        rows = [take_rows(checked, [i]) for i in range(n_samples(checked))]
         return np.concatenate([self._hash(self._task.transform(row)) for row in rows])
-
-    def _rows(self, checked: Any, indices: Any) -> Any:
-        """Take some rows; transformers take containers that nets do not, frames and lists."""
-        if self._task.transformer is None or is_dict(checked):
-            return take_rows(checked, indices)
-        return _safe_indexing(checked, indices)
 
     def _hash(self, X: Any) -> np.ndarray:
         return self._task.net_signals(X, seed=0, labeled=False).row_hash

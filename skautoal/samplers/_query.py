@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import Tensor
 
-from .._net import take_rows
 from .._rng import derive_seed
+from ..data import FinitePart, check_memory
+from ..data._requests import check_costs, check_n_instances
+from ..data._rows import take_rows
 from ..mixing import Candidates
 from ..mixing._failures import without_failing
-from ..pools import FinitePart, check_memory
 from ..signals import Signals
-from ..strategies._base import check_n_instances
-from ..strategies._cost_aware import PROPOSED, check_costs
+from ..strategies._cost_aware import PROPOSED
 from ._costs import pick_by_cost
 from ._result import Answer, PoolTable, QueryResult
 

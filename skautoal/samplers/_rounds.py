@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.base import clone
 
+from ..data._rows import take_rows
+
 if TYPE_CHECKING:
     from ._base import BaseSampler
 
@@ -52,7 +54,7 @@ class PreviousRound:
         """
         halves = [np.flatnonzero(y == label) for label in np.unique(y)]
         earlier = np.sort(np.concatenate([rows[: (len(rows) + 1) // 2] for rows in halves]))
-        return cls.of(clone(sampler).fit(X[earlier], y[earlier]))
+        return cls.of(clone(sampler).fit(take_rows(X, earlier), y[earlier]))
 
 
 def compares_rounds(sampler: BaseSampler) -> bool:

@@ -16,14 +16,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .._layers import first_output
-from .._net import (
-    NetLayout,
-    evaluation_mode,
-    predicted_probabilities,
-    take_rows,
-)
+from .._net import NetLayout, evaluation_mode, predicted_probabilities
 from .._rng import derive_seed
 from .._training import fit_net, fresh_net
+from ..data._rows import take_rows
 from ..signals import NetSignals, Signals
 
 _HEAD_STEPS = 200

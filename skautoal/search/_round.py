@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._net import copy_module, load_rows, take_rows
+from .._net import copy_module
 from .._rng import derive_seed, isolated_rng
 from .._task import TaskModel
 from .._utils._warnings import warn_caller
-from .._validation import is_dataset
+from ..data._rows import is_dataset, load_rows, take_rows
 from ..exceptions import FewLabelsWarning
 from ..mixing import Candidates, build_batch, candidate_utilities, equal_weights
 from ..mixing._batch import Batch

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from skorch.dataset import get_len
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -18,9 +17,11 @@ from .._layers import captured_input, first_output
 from .._mc_dropout import MCDropout, is_out_of_memory
 from .._rng import combine_hashes, derive_seed, hash_rows, isolated_rng
 from .._training import fit_net, fresh_net
+from ..data import DatasetPool, Pool
+from ..data._base import chunk_rows, cut, n_rows_of
+from ..data._convert import as_numpy, writeable
+from ..data._rows import take_rows
 from ..exceptions import MissingSignalError
-from ..pools import DatasetPool, Pool
-from ..pools._base import chunk_rows, cut
 from ._names import row_axis
 from ._signals import Signals
 
@@ -178,18 +179,18 @@ class ForwardPasses(Signals):
         step = self._chunk_rows(copies)
         if self.pool is not None:
             for x in self.pool.chunks(step):
-                yield x, get_len(x)
+                yield x, n_rows_of(x)
             return
         # An empty array is one empty chunk: its signals still have their widths.
         for start in range(0, max(self.n_samples, 1), step):
-            x = _net.take_rows(self._X, slice(start, start + step))
-            yield _net.writeable(x), min(step, self.n_samples - start)
+            x = take_rows(self._X, slice(start, start + step))
+            yield writeable(x), min(step, self.n_samples - start)
 
     def _chunk_rows(self, copies: int) -> int:
         if self.chunk_size is not None:
             return self.chunk_size
         pool = self.pool
-        row = _net.take_rows(self._X, slice(0, 1)) if pool is None else pool.first_row()
+        row = take_rows(self._X, slice(0, 1)) if pool is None else pool.first_row()
         return max(chunk_rows(row) // (1 + copies // 4), 16)
 
 
@@ -202,4 +203,4 @@ def hash_input(X) -> np.ndarray:
         return combine_hashes([hash_input(X[key]) for key in sorted(X)])
     if isinstance(X, (list, tuple)):
         return combine_hashes([hash_input(part) for part in X])
-    return hash_rows(X.detach().cpu().numpy() if isinstance(X, Tensor) else np.asarray(X))
+    return hash_rows(as_numpy(X))

@@ -9,13 +9,13 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from skorch.dataset import get_len
 from torch import Tensor
-from torch.utils.data import Dataset, default_collate
 
 from .. import _net
 from .._rng import derive_seed, first_in_order, isolated_rng
-from ..pools import DaskPool, Pool, Scratch
+from ..data import DaskPool, Pool, Scratch
+from ..data._convert import writeable
+from ..data._rows import load_rows, n_samples
 from ._forward import ForwardPasses, hash_input
 from ._names import SIGNAL_NAMES, parts_of, row_axis
 from ._signals import Signals
@@ -84,7 +84,7 @@ class NetSignals(ForwardPasses):
         if isinstance(X, Pool):
             self.n_samples = X.n_samples  # type: ignore[assignment]  # None until a stream was read
         else:
-            self.n_samples = get_len(X) if not isinstance(X, Dataset) else len(X)  # type: ignore[arg-type]
+            self.n_samples = n_samples(X)
         self.codes = None if codes is None else torch.as_tensor(codes, device=self.device)
         self.timings = {}
         self._arrays = {}
@@ -247,7 +247,7 @@ class NetSignals(ForwardPasses):
     def _hash_of(self, rows: np.ndarray) -> np.ndarray:
         if self._hash is None and (self.pool is None or self.pool.random_access):
             with isolated_rng(derive_seed(self.seed, "loader"), self.device):
-                return hash_input(_net.load_rows(self._X, rows))
+                return hash_input(load_rows(self._X, rows))
         return super()._hash_of(rows)
 
     def _compute(self, names: set[str]) -> None:
@@ -315,13 +315,9 @@ def compute_signals(
 
     """
     _net.check_trained(net)
-    if isinstance(X, Dataset):
-        row = default_collate([X[0][0]])
-    elif isinstance(X, Pool):
-        row = X.first_row()
-    else:
-        row = _net.take_rows(X, slice(0, 1))
-    layout = _net.inspect_net(net, _net.writeable(row), embedding_layer)
+    # A stream may be read once only, and its first row is known without reading it.
+    row = X.first_row() if isinstance(X, Pool) else load_rows(X, slice(0, 1))
+    layout = _net.inspect_net(net, writeable(row), embedding_layer)
     return NetSignals(net, X, layout, X_labeled=X_labeled, codes=codes, **options)
 
 

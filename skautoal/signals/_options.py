@@ -7,7 +7,7 @@ from numbers import Integral
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 
-from ..pools import check_memory
+from ..data import check_memory
 
 
 class SignalOptions(BaseEstimator):

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._net import take_rows
 from .._rng import combine_hashes, draw_seed, hash_rows, order_among, random_order
+from ..data._rows import take_rows
 from ..exceptions import MissingSignalError
 from ..ops._ranking import top_k
 from ._names import ARRAYS, SIGNAL_NAMES, STACKED, parts_of, row_axis

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..pools import Scratch
+from ..data import Scratch
 from ._names import row_axis
 
 

@@ -6,10 +6,9 @@ import time
 
 import numpy as np
 
-from .._labels import check_labels
-from .._net import take_rows
 from .._rng import derive_seed, draw_seed
-from .._validation import n_samples
+from ..data._labels import check_labels
+from ..data._rows import n_samples, take_rows
 from ._methods import as_sampler, method_name
 from ._result import Round, SimulationResult
 from ._tasks import Regime, draw_initial

@@ -10,8 +10,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._net import take_rows
-from .._validation import n_samples
+from ..data._rows import n_samples, take_rows
 from ._nets import standard_net
 
 #: How the first samples to label are drawn.

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from .._net import take_rows
+from ..data._rows import take_rows
 from ._tasks import Task
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from contextlib import closing
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -19,13 +18,14 @@ from torch import Tensor
 
 from .._net import check_trained, takes_integers
 from .._rng import derive_seed, draw_seed
-from .._utils._warnings import warn_caller
-from .._validation import as_pool, is_dataset, is_dict, refuse_shape
-from ..exceptions import PoolSizeWarning, StrategyOutputError
-from ..pools import check_memory, is_stream
+from ..data import check_memory
+from ..data._convert import as_net_input
+from ..data._requests import check_n_instances
+from ..data._validation import as_pool, as_samples
+from ..exceptions import StrategyOutputError
 from ..signals import Signals, compute_signals
 
-__all__ = ["BatchStrategy", "FunctionStrategy", "ScoreStrategy", "Strategy", "check_n_instances"]
+__all__ = ["BatchStrategy", "FunctionStrategy", "ScoreStrategy", "Strategy"]
 
 
 class Strategy(BaseEstimator):
@@ -159,8 +159,8 @@ class Strategy(BaseEstimator):
         check_trained(net)
         signals = compute_signals(
             net,
-            as_pool(_as_array(X_pool, "X_pool"), "X_pool", integers=takes_integers(net)),
-            X_labeled=None if X_labeled is None else _as_float32(_as_array(X_labeled, "X_labeled")),
+            as_pool(as_samples(X_pool, "X_pool"), "X_pool", integers=takes_integers(net)),
+            X_labeled=None if X_labeled is None else _labeled_input(X_labeled, net),
             previous_net=previous_net,
             embedding_layer=embedding_layer,
             max_memory=check_memory(max_memory),
@@ -310,25 +310,6 @@ class FunctionStrategy(ScoreStrategy):
         return self.function(signals)
 
 
-def check_n_instances(n_instances, n_samples: int) -> int:
-    """Validate a batch size; more than the pool holds is clipped with a warning."""
-    if not isinstance(n_instances, Integral) or isinstance(n_instances, bool):
-        raise TypeError(
-            f"'n_instances' must be an integer >= 1; got {n_instances!r} of type"
-            f" {type(n_instances).__name__}."
-        )
-    n_instances = int(n_instances)
-    if n_instances < 1:
-        raise ValueError(f"'n_instances' must be an integer >= 1; got {n_instances}.")
-    if n_instances > n_samples:
-        warn_caller(
-            f"'n_instances' is {n_instances}, but the pool holds {n_samples} samples:"
-            " all of them are returned. Ask for fewer, or stop when the pool is empty.",
-            PoolSizeWarning,
-        )
-    return min(n_instances, n_samples)
-
-
 def _are_distinct_rows(rows: Tensor, n: int) -> bool:
     inside = bool(((rows >= 0) & (rows < n)).all())
     return inside and len(torch.unique(rows)) == len(rows)
@@ -347,16 +328,9 @@ def _as_codes(y: np.ndarray, n_classes: int) -> np.ndarray:
     return np.unique(y, return_inverse=True)[1]
 
 
-def _as_array(X, name: str):
-    """Lists and frames as an array; what a net or a pool takes stays."""
-    if not (is_stream(X) or is_dataset(X) or is_dict(X) or hasattr(X, "dtype")):
-        X = np.asarray(X)
-    if getattr(X, "ndim", 2) < 2:
-        refuse_shape(X.shape, name)
-    return X
-
-
-def _as_float32(X):
-    if isinstance(X, np.ndarray) and X.dtype.kind == "f":
-        return X.astype(np.float32, copy=False)
-    return X
+def _labeled_input(X, net):
+    """Labelled samples as the net takes them."""
+    X = as_samples(X, "X_labeled")
+    if not isinstance(X, (np.ndarray, Tensor)):
+        return X
+    return as_net_input(X, "X_labeled", integers=takes_integers(net), finite=False)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from numbers import Real
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..data._convert import as_numpy
+from ..data._requests import check_costs
 from ..ops._ranking import average_ranks, top_k
 from ..signals import Signals
 from ._base import ScoreStrategy, Strategy
@@ -74,7 +75,9 @@ class CostAware(Wrapper):
     def _pick(self, signals, n_instances, rng):
         strategy = self._wrapped()
         asked = self.costs(signals) if callable(self.costs) else self.costs
-        costs = check_costs(_as_array(asked), self.budget, len(signals))
+        if asked is None:
+            raise ValueError("'costs' must be an array or a function of the signals; got None.")
+        costs = check_costs(as_numpy(asked), self.budget, len(signals))
         n_proposed = len(signals)
         if not isinstance(strategy, ScoreStrategy):
             n_proposed = min(n_proposed, PROPOSED * n_instances)
@@ -82,40 +85,6 @@ class CostAware(Wrapper):
         prices = torch.as_tensor(costs, device=signals.device)
         order = signals.order(rng)
         return fill_by_cost(proposed, utilities, prices, n_instances, self.budget, order)
-
-
-def _as_array(costs) -> np.ndarray:
-    if costs is None:
-        raise ValueError("'costs' must be an array or a function of the signals; got None.")
-    return costs.detach().cpu().numpy() if isinstance(costs, Tensor) else costs
-
-
-def check_costs(costs, budget, n: int) -> np.ndarray | None:
-    """Costs (n,) as float64, or None if nothing has a price; checks the budget too."""
-    if costs is None:
-        if budget is not None:
-            raise ValueError(
-                f"'budget' is {budget!r}, but 'costs' is None. Give the cost of each sample"
-                " of the pool, or use 'n_instances' to limit their number."
-            )
-        return None
-    prices = np.asarray(costs)
-    if prices.dtype.kind not in "fiub" or prices.shape != (n,):
-        raise ValueError(
-            f"'costs' must be {n} numbers, one for each sample of the pool; got shape"
-            f" {prices.shape} and dtype {prices.dtype}."
-        )
-    prices = prices.astype(np.float64)
-    bad = np.flatnonzero(~(np.isfinite(prices) & (prices > 0)))
-    if len(bad):
-        raise ValueError(
-            f"'costs' must be positive and finite; got {prices[bad[:5]].tolist()} at"
-            f" {bad[:5].tolist()}. Give a small positive cost to what is almost free."
-        )
-    valid = isinstance(budget, Real) and not isinstance(budget, bool) and float(budget) > 0
-    if budget is not None and not valid:
-        raise ValueError(f"'budget' must be a positive number; got {budget!r}.")
-    return prices
 
 
 def fill_by_cost(

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from .._layers import block_features
-from .._net import evaluation_mode, load_rows
+from .._net import evaluation_mode
+from ..data._rows import load_rows
 from ._base import ScoreStrategy
 from ._checks import check_integer, labeled_signals
 from ._training import (

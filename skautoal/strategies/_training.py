@@ -15,8 +15,8 @@ import torch
 from skorch.utils import to_tensor
 from torch import Tensor, nn
 
-from .._net import load_rows
 from .._rng import draw_seed, isolated_rng
+from ..data._rows import load_rows
 from ..signals import Signals
 
 MAX_ROWS = 5_000  # of the pool, and of the labelled samples, that anything is trained on

@@ -1,4 +1,4 @@
-"""A pool, samplers that cost nothing, and a loop, for the tests of campaigns."""
+"""Pool, cheap samplers and a labelling loop for the tests of campaigns."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def tiny_net(n_classes=3, **params):
 
 
 class CheapSampler(BaseSampler):
-    """No net: what it picks depends on every label, the seed and the pool, and on nothing else."""
+    """Sampler without a net, whose picks depend on all labels, the seed and the pool only."""
 
     def fit(self, X, y):
         self.X_labeled_, self.y_labeled_ = X, np.asarray(y)
@@ -63,7 +63,7 @@ class CheapSampler(BaseSampler):
 
 
 class RememberingSampler(CheapSampler):
-    """Its picks depend on all its rounds: what was taught when, and what was asked last."""
+    """Sampler whose picks depend on all earlier rounds and the last query."""
 
     def fit(self, X, y):
         super().fit(X, y)
@@ -95,7 +95,7 @@ class RememberingSampler(CheapSampler):
 
 
 def play(campaign, y, *, after=lambda: None, n_rounds=4, n=4):
-    """Rounds in which people answer late, partly, wrongly, or refuse; what was asked for.
+    """Play rounds with late, partial, wrong and skipped answers; return what was asked for.
 
     ``after`` is called after each step.
     """

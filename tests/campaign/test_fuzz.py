@@ -1,4 +1,4 @@
-"""Campaign files from a stranger: ten thousand mutations, an error or a campaign, never harm."""
+"""Ten thousand mutations of campaign files either load or raise a CampaignFileError."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ N_RAW, N_SIGNED = 4000, 6000
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """A campaign with a step of each kind and every column filled."""
+    """Return a campaign with a step of each kind and a value in every column."""
     folder = tmp_path_factory.mktemp("fuzz") / "c"
     X, _ = make_pool()
     rule = StablePredictions(n_watched=3)
@@ -38,7 +38,7 @@ def files(tmp_path_factory):
 
 
 def sign(texts):
-    """Journal and head of records that anybody could have made up."""
+    """Write a journal and a head with valid digests for arbitrary records."""
     digest, lines = JOURNAL_ROOT, []
     for text in texts:
         text = text.replace(b"\n", b"")
@@ -56,7 +56,7 @@ def write(folder, files):
 
 
 def check(folder):
-    """Whether the files are read; they may only be refused by the error meant for it."""
+    """Return whether the files can be read; the only error allowed is CampaignFileError."""
     steps = []
     try:
         reader = read_campaign(folder)
@@ -88,7 +88,7 @@ def test_bytes_changed_at_random(files, tmp_path, name):
 
 
 def test_values_changed_and_signed_again(files, tmp_path):
-    """A stranger can compute checksums: what they protect must hold without them."""
+    """Files with valid digests but other values are checked as well."""
     texts = [line[65:] for line in files["journal.jsonl"].splitlines()]
     write(tmp_path, sign(texts))
     assert check(tmp_path)

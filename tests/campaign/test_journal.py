@@ -1,4 +1,4 @@
-"""What the files of a campaign survive: cuts, flips, full disks."""
+"""Files of a campaign under truncation, changed bytes and full disks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ X, Y = make_pool()
 
 @pytest.fixture
 def folder(tmp_path):
-    """A finished campaign of a dozen steps."""
+    """Return the folder of a finished campaign with a dozen steps."""
     with LabelingCampaign(tmp_path / "c", CheapSampler(), X, random_state=0) as campaign:
         play(campaign, Y)
     return tmp_path / "c"
@@ -62,7 +62,7 @@ def test_a_journal_cut_anywhere_is_noticed(folder):
     for cut in [*range(0, len(whole), 97), len(whole) - 1]:
         (folder / "journal.jsonl").write_bytes(whole[:cut])
         before = content(folder)
-        with pytest.raises(CampaignFileError, match=r"cut off|were acknowledged"):
+        with pytest.raises(CampaignFileError, match=r"incomplete|is truncated"):
             load(folder)
         assert content(folder) == before
     (folder / "journal.jsonl").write_bytes(whole)
@@ -92,7 +92,7 @@ def test_lines_that_change_places_are_noticed(folder):
 
 
 def test_a_step_that_was_cut_off_unacknowledged_is_left_out(folder):
-    """A kill in the middle of a write: the line is there in part, the head is as before."""
+    """A kill during a write leaves a partial line and the previous head."""
     whole = (folder / "journal.jsonl").read_bytes()
     with load(folder) as campaign:
         before = answers(campaign)
@@ -103,7 +103,7 @@ def test_a_step_that_was_cut_off_unacknowledged_is_left_out(folder):
         for tail in (line[:part], line[:part] + b"\0" * 40, b"\0" * part + b"\n"):
             (folder / "journal.jsonl").write_bytes(whole + tail)
             (folder / "head.json").write_bytes(head)
-            with pytest.warns(SkautoalWarning, match="never acknowledged"):
+            with pytest.warns(SkautoalWarning, match="interrupted while it was being written"):
                 campaign = load(folder)
             with campaign:
                 assert answers(campaign) == before
@@ -142,7 +142,7 @@ def test_files_of_two_campaigns_do_not_mix(folder, tmp_path):
     with load(tmp_path / "d") as b:
         b.tell([39], [2])
     shutil.copy(folder / "head.json", tmp_path / "d")
-    with pytest.raises(CampaignFileError, match=r"not the file that head\.json was written for"):
+    with pytest.raises(CampaignFileError, match=r"head\.json do not belong together"):
         load(tmp_path / "d")
 
 
@@ -160,7 +160,7 @@ def test_nothing_there(tmp_path):
 def test_a_campaign_is_not_overwritten(folder):
     before = content(folder)
     for name in ("head.json", "journal.jsonl"):
-        with pytest.raises(FileExistsError, match="holds a campaign already"):
+        with pytest.raises(FileExistsError, match="contains a campaign already"):
             LabelingCampaign(folder, CheapSampler(), X)
         assert content(folder) == before
         (folder / name).unlink()
@@ -176,7 +176,7 @@ def test_a_file_in_the_way(tmp_path):
 
 
 class Fault:
-    """Makes the n-th call of what writes fail, as a full disk does, and counts the calls."""
+    """Count the calls that write, and make the n-th one fail like a full disk."""
 
     def __init__(self, monkeypatch, error):
         self.error, self.left, self.calls = error, None, 0
@@ -243,7 +243,7 @@ def test_an_interrupt_after_the_step_was_final(folder, monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             campaign.tell([39], [1])
         monkeypatch.setattr(*internal("journal.write_head"), original)
-        with pytest.raises(CampaignFileError, match="Nothing is lost; load the campaign again"):
+        with pytest.raises(CampaignFileError, match="last step was interrupted"):
             campaign.tell([38], [1])
     with load(folder) as campaign:
         assert campaign._state.labels[39] == 1
@@ -260,7 +260,7 @@ def test_a_disk_that_fails_for_good(folder, monkeypatch):
         with pytest.raises(OSError, match="the step was not saved"):
             campaign.tell([39], [1])
         monkeypatch.undo()
-        with pytest.raises(CampaignFileError, match="Load the campaign again"):
+        with pytest.raises(CampaignFileError, match="step could not be removed"):
             campaign.tell([39], [1])
 
 
@@ -274,7 +274,7 @@ def test_a_full_disk_when_a_campaign_starts(tmp_path, monkeypatch):
 
 
 def test_a_real_limit_on_file_size(folder):
-    """The system refuses the write itself, in the middle of a line."""
+    """The operating system fails a write in the middle of a line."""
     size = (folder / "journal.jsonl").stat().st_size
     before = content(folder)
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -295,18 +295,18 @@ def test_a_journal_changed_from_outside_is_not_written_to(folder):
         with open(folder / "journal.jsonl", "ab") as file:
             file.write(b"mine\n")
         before = content(folder)
-        with pytest.raises(CampaignFileError, match="changed by something else"):
+        with pytest.raises(CampaignFileError, match="changed by another program"):
             campaign.tell([39], [1])
         assert content(folder) == before
 
 
 def test_too_large_a_step_is_refused(folder, monkeypatch):
     with load(folder) as campaign:
-        with pytest.raises(ValueError, match=f"at most {MAX_STEP}"):
+        with pytest.raises(ValueError, match=f"the maximum is {MAX_STEP}"):
             campaign.skip(np.arange(MAX_STEP + 1))
-        with pytest.raises(ValueError, match=f"asks for {MAX_STEP} at most"):
+        with pytest.raises(ValueError, match=f"'n_instances' must be at most {MAX_STEP}"):
             campaign.ask(MAX_STEP + 1)
         monkeypatch.setattr(*internal("journal.max_line"), 500)
-        with pytest.raises(ValueError, match="Ask or tell in smaller parts"):
+        with pytest.raises(ValueError, match="Ask for or tell fewer samples at a time"):
             campaign.tell([39], [1], annotator="a" * 500)
         assert 39 not in campaign._state.labels

@@ -1,4 +1,4 @@
-"""Label Studio: tasks out, annotations in; by recorded formats, and on a real server."""
+"""Label Studio tasks and annotations, in recorded formats and on a real server."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TOKEN = "0123456789abcdef0123456789abcdef01234567"
 
 
 def annotation(*choices, cancelled=False, name="label"):
-    """As the server exports it; what it has besides does not matter here."""
+    """Return a task as exported by the server, without the fields that are not read."""
     result = {
         "id": "fRqkZJ",
         "type": "choices",
@@ -73,9 +73,9 @@ def test_annotations_of_an_export():
 
 def test_annotations_that_are_no_label():
     two = annotation("a", "b")
-    with pytest.raises(ValueError, match=r"sample 7 holds the choices \['a', 'b'\]"):
+    with pytest.raises(ValueError, match=r"sample 7 .* exactly one choice; got \['a', 'b'\]"):
         read_annotations([task(7, two)])
-    with pytest.raises(ValueError, match=r"holds the choices \[\]"):
+    with pytest.raises(ValueError, match=r"exactly one choice; got \[\]"):
         read_annotations([task(7, annotation("a", name="other"))], from_name="label")
     both = annotation("a")
     both["result"] += annotation("x", name="other")["result"]
@@ -98,7 +98,7 @@ def test_a_campaign_is_told_what_is_new(tmp_path):
 
 
 class Fake:
-    """What the example uses of the SDK, on lists."""
+    """Stand-in for the part of the SDK that the example uses, based on lists."""
 
     def __init__(self):
         self.made, self.all = [], []
@@ -149,7 +149,7 @@ def _is_good(text):
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    """A Label Studio of its own on SQLite; LABEL_STUDIO names the command."""
+    """Start a Label Studio server on SQLite; LABEL_STUDIO names the command."""
     pytest.importorskip("label_studio_sdk")
     command = shutil.which(os.environ.get("LABEL_STUDIO", "label-studio"))
     if command is None:

@@ -1,4 +1,4 @@
-"""Ask, tell, skip: what a campaign answers, and what it refuses."""
+"""Results and errors of ask, tell and skip."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def test_a_skipped_sample_comes_back_with_a_label(campaign):
     campaign.tell([3], [1])
     assert campaign.skipped.tolist() == [4]
     assert campaign.labeled.tolist() == [3]
-    with pytest.raises(ValueError, match=r"labelled samples, \[3\].*Correct it with tell"):
+    with pytest.raises(ValueError, match=r"labelled samples, \[3\].*Use tell to correct"):
         campaign.skip([4, 3])
     assert campaign.skipped.tolist() == [4]
 
@@ -182,17 +182,17 @@ def test_a_skipped_sample_comes_back_with_a_label(campaign):
     [
         ([40], [0], ValueError, "0 to 39; got 40"),
         ([-1], [0], ValueError, "0 to 39; got -1"),
-        ([1, 1], [0, 0], ValueError, "names a sample twice"),
-        ([1, 2], [0], ValueError, "1 items for 2"),
+        ([1, 1], [0, 0], ValueError, "contains duplicates"),
+        ([1, 2], [0], ValueError, "has 1 items, but 'indices' has 2"),
         ([1.0], [0], TypeError, "list or array of integers"),
         ([[1]], [0], TypeError, "list or array of integers"),
         ([1], [None], TypeError, "without missing values"),
         ([1], [float("nan")], ValueError, "whole numbers"),
         ([1], [0.5], ValueError, "whole numbers"),
-        ([1], ["a"], TypeError, "of type str, but the labels of this campaign are int"),
+        ([1], ["a"], TypeError, "of type str, but the other labels of this campaign are int"),
         ([1], [True], TypeError, "of type bool"),
         ([1], [2**63], ValueError, "int64"),
-        ([1], 5, TypeError, "a list of one"),
+        ([1], 5, TypeError, "Pass a single label as a list"),
         ([1], "a", TypeError, "list or array of labels"),
         ([1], [b"a"], TypeError, "of type bytes"),
         ([1], [[0]], TypeError, "of type list"),
@@ -234,9 +234,9 @@ def test_tensors_and_series_are_answers_too(campaign):
         ({"sampler": "margin"}, TypeError, "'sampler' must be a sampler of skautoal"),
         ({"sampler": StrategySampler(n_instances=0)}, ValueError, "n_instances"),
         ({"X": np.empty((0, 3))}, ValueError, "'X' is empty"),
-        ({"features": np.ones((3, 2))}, ValueError, "'features' has 3 rows for 40"),
+        ({"features": np.ones((3, 2))}, ValueError, "'features' has 3 rows, but 'X' has 40"),
         ({"cold_start": "margin"}, ValueError, "'cold_start' must be one of"),
-        ({"stopping": ["budget"]}, TypeError, "'stopping' must be a list"),
+        ({"stopping": ["budget"]}, TypeError, "'stopping' must be a StoppingCriterion"),
     ],
 )
 def test_bad_parameters_leave_no_folder(tmp_path, pool, options, error, message):
@@ -292,7 +292,7 @@ def test_pools_of_many_kinds(tmp_path, kind):
 
 
 class OnDisk:
-    """Gives slices and nothing else, and counts what it is asked for."""
+    """Array that supports slices only and counts the rows read."""
 
     def __init__(self, array):
         self._array, self.most = array, 0
@@ -325,7 +325,7 @@ def test_pools_on_disk_give_the_picks_of_the_array(tmp_path, kind):
 
 
 def test_a_pool_that_can_be_read_once_is_refused(tmp_path):
-    with pytest.raises(TypeError, match="rows can be read again"):
+    with pytest.raises(TypeError, match="can be read several times"):
         LabelingCampaign(tmp_path / "c", CheapSampler(), iter([np.ones((3, 2))]))
 
 

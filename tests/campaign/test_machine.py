@@ -1,4 +1,4 @@
-"""Any order of steps: no sample twice, none invented, no label lost, same state, same answer."""
+"""State machine test: any order of steps keeps all labels and never repeats a sample."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ LABELS = st.sampled_from(["a", "b", "new"])
 
 
 class Crash(BaseException):
-    """The process dies here; nothing after it runs."""
+    """Simulated end of the process."""
 
 
 class CampaignMachine(RuleBasedStateMachine):
-    """A campaign beside a model of it that cannot be wrong: three dicts."""
+    """Campaign compared with a model of it that consists of three dicts."""
 
     def __init__(self):
         super().__init__()
@@ -120,7 +120,7 @@ class CampaignMachine(RuleBasedStateMachine):
 
     @rule(row=st.integers(0, N_POOL - 1), label=LABELS, final=st.booleans())
     def crash_in_a_step(self, row, label, final):
-        """Dies while telling: before the line is whole, or when it was final already."""
+        """The process ends while telling, with an incomplete line or after the step was final."""
 
         def half(file, data):
             file.write(data[: len(data) // 2])
@@ -146,7 +146,7 @@ class CampaignMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.free)
     @rule()
     def same_state_same_answer(self):
-        """A copy of the folder, loaded elsewhere, asks for the same."""
+        """A campaign loaded from a copy of the folder asks for the same samples."""
         twin = self.root / "twin"
         shutil.copytree(self.folder, twin, ignore=shutil.ignore_patterns("lock"))
         n = min(3, len(self.free))
@@ -180,7 +180,7 @@ TestCampaignMachine.settings = settings(max_examples=30, stateful_step_count=20,
 
 
 def test_the_machine_can_fail(monkeypatch):
-    """A campaign that forgets refusals does not pass."""
+    """The machine finds a campaign that forgets skipped samples."""
     machine = CampaignMachine()
     try:
         machine.begin(seed=0)

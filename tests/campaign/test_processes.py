@@ -1,4 +1,4 @@
-"""Several processes and one campaign: second writers, forks, kill -9."""
+"""One campaign and several processes: second writers, forks and kill -9."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_second_writer_is_told_who_is_first(folder):
 
 @contextmanager
 def child(work):
-    """A process that does ``work(say)``, and the lines it says; killed -9 at the end."""
+    """Run ``work(say)`` in a process and yield the lines it says; kill -9 it at the end."""
     out, into = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -86,13 +86,13 @@ def test_a_forked_copy_cannot_write(folder):
             signal.pause()
 
         with child(work) as (_, lines):
-            assert f"belongs to process {os.getpid()}" in lines.readline()
+            assert f"was opened by process {os.getpid()}" in lines.readline()
         assert 39 not in campaign._state.labels
 
 
 @forking
 def test_nothing_acknowledged_is_lost_by_kill_9(tmp_path):
-    """A process tells and asks as fast as it can and is killed, again and again."""
+    """Kill a process repeatedly while it tells and asks as fast as it can."""
     X = np.random.RandomState(0).standard_normal((3000, 3))
     folder, rng = tmp_path / "c", np.random.RandomState(1)
     LabelingCampaign(folder, CheapSampler(), X, random_state=0).close()

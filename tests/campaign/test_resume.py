@@ -1,4 +1,4 @@
-"""A campaign goes on in another process as if it had never stopped."""
+"""A campaign that is loaded again gives the same results as one without interruption."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ N_ROUNDS = 4
 
 
 class Reopened:
-    """A campaign that is closed and loaded before every step."""
+    """Campaign that is closed and loaded before every step."""
 
     def __init__(self, folder, sampler, X, **options):
         self._open = lambda: LabelingCampaign.load(folder, sampler(), X, **options)
@@ -86,7 +86,7 @@ def test_looking_at_the_model_changes_nothing(tmp_path, name):
 
 
 def test_what_a_sampler_remembers_matters_here(tmp_path):
-    """The test above can fail: without its rounds the sampler answers otherwise."""
+    """Without its earlier rounds the sampler picks other samples, so the test above can fail."""
     X, y = make_pool()
     expected = uninterrupted(tmp_path / "a", RememberingSampler(), X, y)
     with LabelingCampaign(tmp_path / "b", RememberingSampler(), X, random_state=0) as campaign:
@@ -142,7 +142,7 @@ def test_the_seed_decides(tmp_path):
 
 
 class TestLearner:
-    """Which rounds are done again: as far as the sampler looks back, and no more."""
+    """Only the rounds that the sampler looks back to are repeated."""
 
     @staticmethod
     def rounds(labels):
@@ -178,13 +178,13 @@ def test_another_pool_is_refused(tmp_path):
     other[7, 1] += 1e-3
     for wrong, message in (
         (other, "X.sha256"),
-        (X[:-1], "X.n_samples: 40 then, 39 now"),
-        (X.astype(np.float64), "X.rows.dtype: 'float32' then, 'float64' now"),
-        (X.tolist(), "X.kind: 'ndarray' then, 'list' now|X: "),
+        (X[:-1], "X.n_samples was 40 and is 39"),
+        (X.astype(np.float64), "X.rows.dtype was 'float32' and is 'float64'"),
+        (X.tolist(), "X.kind was 'ndarray' and is 'list'|X was "),
     ):
-        with pytest.raises(CampaignFileError, match=f"'X' is not that.*{message}"):
+        with pytest.raises(CampaignFileError, match=f"'X' differs from that of.*{message}"):
             LabelingCampaign.load(tmp_path / "c", CheapSampler(), wrong)
-    with pytest.raises(CampaignFileError, match="'features' is not that"):
+    with pytest.raises(CampaignFileError, match="'features' differs from that of"):
         LabelingCampaign.load(tmp_path / "c", CheapSampler(), X, features=X)
     LabelingCampaign.load(tmp_path / "c", CheapSampler(), X).close()
 
@@ -206,7 +206,7 @@ def test_another_sampler_is_pointed_out_once(tmp_path):
     # The random state is the campaign's business.
     first.set_params(random_state=9)
     LabelingCampaign.load(tmp_path / "c", first, X).close()
-    with pytest.warns(SkautoalWarning, match=r"lr: 0.1 then, 0.5 now.*'margin' then, 'bald' now"):
+    with pytest.warns(SkautoalWarning, match=r"lr was 0.1 and is 0.5.*'margin' and is 'bald'"):
         LabelingCampaign.load(tmp_path / "c", second, X).close()
     with LabelingCampaign.load(tmp_path / "c", second, X) as campaign:
         assert len(campaign.labeled) == 6
@@ -216,7 +216,7 @@ def test_a_new_sampler_does_not_inherit_the_rounds_of_the_old(tmp_path):
     X, y = make_pool()
     with LabelingCampaign(tmp_path / "c", CheapSampler(), X, random_state=0) as campaign:
         play(campaign, y, n_rounds=3)
-    with pytest.warns(SkautoalWarning, match="goes on with the new one"):
+    with pytest.warns(SkautoalWarning, match="continues with the new one"):
         campaign = LabelingCampaign.load(tmp_path / "c", RememberingSampler(), X)
     with campaign:
         assert campaign.sampler_.memory_ == [len(campaign.labeled)]

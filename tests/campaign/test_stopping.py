@@ -1,4 +1,4 @@
-"""When a campaign says stop, and what its audit tells."""
+"""Stopping criteria and the audit of a campaign."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_budget(opened):
     campaign.skip([2])
     assert campaign.should_stop() is None
     campaign.tell([1, 5], [0, 1])
-    assert campaign.should_stop() == "3 of 3 labels are there"
+    assert campaign.should_stop() == "3 of 3 labels were told"
 
 
 @pytest.mark.parametrize(

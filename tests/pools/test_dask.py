@@ -1,4 +1,4 @@
-"""Pools of dask arrays on the workers of a cluster, one of which dies on the way."""
+"""Dask arrays as pools on the workers of a cluster, one of which is killed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ X[500] = X[3]
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    """Two worker processes."""
+    """Start a cluster of two worker processes."""
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
     folder = str(tmp_path_factory.mktemp("workers"))
     patience = {f"distributed.comm.timeouts.{name}": "300s" for name in ("connect", "tcp")}
@@ -44,7 +44,7 @@ def samplers(mlp_net, blobs):
 
 
 def dying_once(array, marker):
-    """The array, whose third block kills the process that computes it first."""
+    """Return an array whose third block kills the first process that computes it."""
 
     def block(part, block_id=None):
         if block_id[0] == 2 and not os.path.exists(marker):
@@ -85,5 +85,5 @@ def test_bad_values_are_named_with_their_rows_by_workers(cluster, samplers):
 
 def test_an_unknown_length_is_refused(samplers):
     pool = da.from_array(X, chunks=(200, 5))
-    with pytest.raises(ValueError, match="length is not known yet"):
+    with pytest.raises(ValueError, match="a dask array of unknown length"):
         samplers["margin"].query(pool[pool[:, 0] > 0], 3)

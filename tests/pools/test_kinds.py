@@ -1,4 +1,4 @@
-"""Every kind of pool gives the picks that the same samples give as an array in memory."""
+"""Every kind of pool gives the same picks as the same samples in an array in memory."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ X[200] = X[3]
 
 
 class Slices:
-    """Shape, dtype and slices, as zarr and HDF5 arrays have them; refuses what is longer."""
+    """Array with shape, dtype and slices like zarr and HDF5; long slices raise an error."""
 
     def __init__(self, array, longest=STEP):
         self.array, self.longest = array, longest
@@ -99,7 +99,7 @@ def small_chunks(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def scratch(tmp_path, monkeypatch):
-    """Whatever is put on disk goes here, and must be gone afterwards."""
+    """Folder for all temporary files, which must be empty after the test."""
     folder = tmp_path / "scratch"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
@@ -274,7 +274,7 @@ def test_strategies_on_raw_samples_gather_them_from_the_pool(mlp_net, blobs, tmp
 
 
 def test_a_second_look_at_an_iterator_is_refused(fitted):
-    message = "is an iterator, which is consumed .* Give a function"
+    message = "is an iterator, which can be read only once.* Pass a function"
     for name in ("adversarial_deepfool", "albl"):
         with pytest.raises(ValueError, match=message):
             fitted(name).query(chunks(X[:40], 8), 3)
@@ -321,14 +321,14 @@ def test_what_is_no_pool_is_refused(pool, error, message, fitted):
 
 def test_a_function_must_return_the_same_each_time(fitted):
     sizes = iter([300, 200, 200])
-    with pytest.raises(ValueError, match="gave 300 samples in one reading and 200 in another"):
+    with pytest.raises(ValueError, match="returned 300 samples at the first reading and 200"):
         fitted("adversarial_deepfool").query(lambda: chunks(X[: next(sizes)], 50), 3)
 
 
 @pytest.mark.parametrize(
     ("limit", "error", "message"),
     [
-        ("much", ValueError, "must be a number of bytes or a text like '2GB'; got 'much'"),
+        ("much", ValueError, "must be a number of bytes or a string such as '2GB'; got 'much'"),
         (0, ValueError, "must be at least 1 byte; got 0"),
         ("0 GB", ValueError, "must be at least 1 byte; got '0 GB'"),
         (True, TypeError, "got True of type bool"),

@@ -1,4 +1,4 @@
-"""The parts that large pools are made of: orders, chunks, memory, scores row by row."""
+"""Parts of large pools: random orders, chunks, memory limits and scores by row."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skautoal.pools import ArrayPool, Scratch, SubPool, check_memory
+from skautoal.data import ArrayPool, Scratch, SubPool, check_memory
 from skautoal.signals import Signals
 from skautoal.strategies import STRATEGIES
 from tests._helpers import make_signals, quick_strategy, take_signals

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare, rankdata
 
+from skautoal.data import StreamPool
 from skautoal.mixing import BUILDERS, build_batch
-from skautoal.pools import StreamPool
 from skautoal.signals import Signals
 from tests._helpers import make_signals, take_signals
 from tests._internals import ChunkCheck, internal

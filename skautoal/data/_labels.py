@@ -1,4 +1,4 @@
-"""Labels as users bring them: checked, and turned into codes of classes."""
+"""Check the labels that users pass, and encode them as class codes."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ import torch
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
-from ._validation import n_samples
+from ._rows import n_samples
 
 _TEXT = "OUS"  # kinds of NumPy dtypes that hold strings
 
 
 def check_labels(y, X, name: str = "y") -> np.ndarray:
-    """Labels as a 1-D array without missing values, one for each sample of X."""
+    """Return the labels as a 1-D array, without missing values, one for each sample of X.
+
+    ``name`` is the name of the argument, for error messages.
+    """
     if y is None:
         raise ValueError(
             f"This sampler requires {name} to be passed, but the target {name} is None."
@@ -32,46 +35,56 @@ def check_labels(y, X, name: str = "y") -> np.ndarray:
             " them to query."
         )
     if y.dtype.kind == "O" and len({isinstance(value, str) for value in y}) > 1:
-        raise TypeError(f"'{name}' mixes strings with other labels. Give labels of one type.")
+        raise TypeError(f"'{name}' mixes strings with other labels. Pass labels of one type.")
     if y.dtype.kind not in "iubU":
-        # Integers and text are classes. Asked about them, scikit-learn would warn when most
-        # labels are of classes of their own, which is how active learning starts.
+        # Integers and strings are always classes. For these, scikit-learn would warn if most
+        # classes have one label only, which is normal at the start of active learning.
         check_classification_targets(y)
     if len(y) != n_samples(X):
         raise ValueError(
             f"'{name}' has {len(y)} labels for {n_samples(X)} samples in 'X'; found input"
-            " variables with inconsistent numbers of samples. Give one label per sample."
+            " variables with inconsistent numbers of samples. Pass one label per sample."
         )
     return y
 
 
 def concat_labels(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Labels ``a`` followed by ``b``; NumPy would turn numbers into strings beside strings."""
+    """Append labels ``b`` to ``a``; raise a TypeError if only one of them has strings.
+
+    NumPy would convert the numbers to strings.
+    """
     if (a.dtype.kind in _TEXT) != (b.dtype.kind in _TEXT):
         raise TypeError(
-            f"'y' holds labels of dtype {b.dtype}, but those of fit have {a.dtype}. Give"
-            " labels as in fit."
+            f"'y' has labels of dtype {b.dtype}, but the labels in fit have {a.dtype}. Pass"
+            " labels of the same type as in fit."
         )
     return np.concatenate([a, b])
 
 
 def encode_labels(y: np.ndarray, classes, n_outputs: int | None) -> tuple[np.ndarray, np.ndarray]:
-    """Classes of the task and code of every label.
+    """Find the classes of the task and encode every label.
 
     Parameters
     ----------
     y : ndarray of shape (l,)
         Labels.
     classes : array-like or None
-        All classes, if the user named them; some may have no label yet.
+        All classes, if the user passed them. Some may have no label yet.
     n_outputs : int or None
-        Columns the net predicts; None for a net that is made to measure.
+        Number of classes that the net predicts; None for the default net.
 
     Returns
     -------
     classes : ndarray of shape (C,)
-        Sorted.
+        Classes, sorted.
     codes : ndarray of shape (l,), dtype int64
+        Position of each label in ``classes``.
+
+    Raises
+    ------
+    ValueError
+        If a label is not in ``classes``, if there is one class only, or if the number of
+        classes differs from ``n_outputs``.
 
     """
     seen = np.unique(y)
@@ -84,7 +97,7 @@ def encode_labels(y: np.ndarray, classes, n_outputs: int | None) -> tuple[np.nda
                 f" ({known.tolist()}). Name all classes, or leave 'classes' out."
             )
     elif n_outputs is not None and len(seen) < n_outputs and _within(seen, n_outputs):
-        # Labels 0..C-1 of a net with C outputs, some of them not met yet.
+        # The labels are class codes 0..C-1 of the net, and some classes have no label yet.
         known = np.arange(n_outputs).astype(seen.dtype)
     else:
         known = seen

@@ -1,4 +1,4 @@
-"""Pools in torch Datasets, read through the net's own loader."""
+"""Pools in torch Datasets, read by the data loader of the net."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from torch.utils.data import Dataset, Subset
 
-from ._base import Chunk, Pool, rechunk
+from ._base import Chunk, Pool, map_leaves, rechunk
 
 
 class DatasetPool(Pool):
@@ -16,9 +16,10 @@ class DatasetPool(Pool):
     Parameters
     ----------
     dataset : Dataset
-        Gives ``(x, y)``; of an IterableDataset the length is not known.
+        Dataset with a length that returns pairs ``(x, y)``.
     load : callable
-        Dataset in, iterator of chunks out: the loader that the user gave the net.
+        Function that takes a Dataset and returns an iterator of chunks, based on the data
+        loader of the user's net.
 
     """
 
@@ -27,11 +28,15 @@ class DatasetPool(Pool):
         self.n_samples = len(dataset)  # type: ignore[arg-type]  # torch declares no len
 
     def chunks(self, n_rows):
-        return rechunk(self.load(self.dataset), n_rows)
+        return rechunk(self._load(self.dataset), n_rows)
 
     def first_row(self):
         return self.take(np.arange(1))
 
     def take(self, indices):
         subset = Subset(self.dataset, np.asarray(indices).tolist())
-        return next(rechunk(self.load(subset), len(subset)))
+        return next(rechunk(self._load(subset), len(subset)))
+
+    def _load(self, dataset: Dataset) -> Iterator[Chunk]:
+        # Loaders collate several inputs to a list; in chunks they are tuples.
+        return (map_leaves(lambda leaf: leaf, batch) for batch in self.load(dataset))

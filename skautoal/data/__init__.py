@@ -1,6 +1,6 @@
-"""Pools that need not fit in memory: read chunk by chunk, each chunk checked as it comes.
+"""Pools of samples that need not fit in memory. They are read and checked in chunks.
 
-``query`` makes these of what it is given; they are for reading, not for importing.
+``query`` creates these objects from the user's samples. Users do not create them.
 """
 
 from ._arrays import ArrayPool, TransformedPool, is_sliceable

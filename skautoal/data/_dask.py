@@ -1,4 +1,4 @@
-"""Pools in dask arrays: read block by block here, or block by block by dask's workers."""
+"""Pools in dask arrays, whose blocks are computed one by one or by the workers of a cluster."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from ._checks import ChunkCheck
 
 
 def is_dask_array(X) -> bool:
-    """Whether this is a dask array; dask itself is not imported for it.
+    """Return True for dask arrays, without importing dask.
 
     Parameters
     ----------
     X : object
-        Anything.
+        Any object.
 
     Returns
     -------
-    yes : bool
+    is_dask : bool
 
     """
     return hasattr(X, "__dask_graph__") and hasattr(X, "blocks") and hasattr(X, "dtype")
@@ -33,20 +33,20 @@ class DaskPool(Pool):
     Parameters
     ----------
     array : dask.array.Array of shape (n, ...)
-        Its blocks along the first axis are computed one at a time or, where the program
-        is connected to a ``distributed`` cluster, by the workers.
+        Array whose blocks along the first axis are computed one at a time, or by the
+        workers if the program is connected to a ``distributed`` cluster.
     check : ChunkCheck
-        Checks and converts what is computed.
+        Function that checks and converts each block.
 
     """
 
     def __init__(self, array, check: ChunkCheck):
         if any(np.isnan(size) for size in array.chunks[0]):
             raise ValueError(
-                f"'{check.name}' is a dask array whose length is not known yet. Call its"
+                f"'{check.name}' is a dask array of unknown length. Call its method"
                 " compute_chunk_sizes() first."
             )
-        # A row is not spread over several blocks.
+        # Checks and forward passes need whole rows, so each row must be in one block.
         self.array = array.rechunk(dict.fromkeys(range(1, array.ndim), -1))
         self.check = check
         self.n_samples = int(array.shape[0])
@@ -72,7 +72,8 @@ class DaskPool(Pool):
 
     @property
     def client(self):
-        """The client of a cluster that this program is connected to, or None."""
+        """Client of the cluster that this program is connected to, or None."""
+        # Without an import of distributed there is no client, and importing it is slow.
         if "distributed" not in sys.modules:
             return None
         try:
@@ -81,22 +82,23 @@ class DaskPool(Pool):
             return None
 
     def map_blocks(self, function: Callable, shared, n_rows: int) -> Iterator:
-        """``function(shared, rows, start)`` of each block, computed by the workers, in order.
+        """Apply a function to each block on the workers, and yield the results in order.
 
         Parameters
         ----------
         function : callable
-            Takes what is shared, the checked rows of a block, and where they start.
+            Function ``function(shared, rows, start)`` of the shared object, the checked rows
+            of a block and the position of its first row.
         shared : object
-            Sent to every worker once.
+            Object that is sent to every worker once, such as the net.
         n_rows : int
-            Blocks are cut to multiples of so many rows: what is computed of them in chunks
-            of that size rounds as it does when one machine reads all.
+            Rows of a chunk. The blocks get a multiple of this size. The function can then
+            use the same chunks as a single machine would, which gives identical rounding.
 
         Yields
         ------
         result : object
-            What the function returns, block by block.
+            Result of the function for each block.
 
         """
         import dask
@@ -111,7 +113,8 @@ class DaskPool(Pool):
             work(function, everywhere, self.check, block, start)
             for block, start in zip(blocks, starts, strict=True)
         ]
-        # Those of a worker that dies are computed again by another.
+        # The scheduler computes the tasks of a lost worker again on another one. A future
+        # that is popped is released, so that its result is freed on the cluster.
         futures = self.client.compute(tasks)
         while futures:
             yield futures.pop(0).result()

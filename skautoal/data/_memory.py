@@ -1,4 +1,4 @@
-"""Memory in bytes, and the scratch folder where signals go that are not to stay in it."""
+"""Parse memory limits, and store signals that exceed them in a temporary folder."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _UNITS |= {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 
 
 def check_memory(max_memory) -> int | None:
-    """Bytes that ``max_memory`` stands for; None for no limit.
+    """Convert ``max_memory`` to a number of bytes.
 
     Parameters
     ----------
     max_memory : int, str or None
-        Bytes, or a number with a unit.
+        Number of bytes, or a string such as ``"2GB"``. None means no limit.
 
     Returns
     -------
@@ -29,7 +29,7 @@ def check_memory(max_memory) -> int | None:
 
     Examples
     --------
-    >>> from skautoal.pools import check_memory
+    >>> from skautoal.data import check_memory
     >>> check_memory("2GB"), check_memory("1.5 MiB"), check_memory(10_000), check_memory(None)
     (2000000000, 1572864, 10000, None)
 
@@ -41,12 +41,12 @@ def check_memory(max_memory) -> int | None:
         match = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*((?:[kmgt]i?)?)b?\s*", value.lower())
         if match is None:
             raise ValueError(
-                f"'max_memory' must be a number of bytes or a text like '2GB'; got {value!r}."
+                f"'max_memory' must be a number of bytes or a string such as '2GB'; got {value!r}."
             )
         value = int(float(match[1]) * _UNITS[match[2]])
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(
-            "'max_memory' must be a number of bytes, a text like '2GB', or None; got"
+            "'max_memory' must be a number of bytes, a string such as '2GB', or None; got"
             f" {max_memory!r} of type {type(max_memory).__name__}."
         )
     value = float(value) if not isinstance(value, int) else value
@@ -56,11 +56,11 @@ def check_memory(max_memory) -> int | None:
 
 
 class Scratch:
-    """A folder of signals that are written row after row and then mapped into memory.
+    """Temporary folder of signals that are written in chunks and then memory-mapped.
 
-    It lies where :mod:`tempfile` puts such things (the variable TMPDIR moves it) and is
-    removed by :meth:`close`. Files are written, not mapped, while they grow: a full disk is
-    an error then, and no signal of the operating system.
+    :mod:`tempfile` chooses the location, which the environment variable TMPDIR changes.
+    :meth:`close` removes the folder. Files are mapped only when they are complete: writing to
+    a full disk raises an OSError, while writing to a mapped file would kill the process.
     """
 
     def __init__(self):
@@ -69,27 +69,29 @@ class Scratch:
 
     @property
     def path(self) -> Path:
-        """The folder."""
+        """Path of the folder."""
         return Path(self._folder.name)
 
     def append(self, name: str, rows: Tensor) -> None:
-        """Add rows (m, ...) to what is kept under ``name``."""
+        """Append rows of shape (m, ...) to the signal ``name``."""
         if name not in self._columns:
             self._columns[name] = _Column(self.path / f"{name}.bin", rows)
         self._columns[name].append(rows)
 
     def finish(self, name: str) -> Tensor:
-        """All rows kept under ``name``, mapped: they take no memory until they are read."""
+        """Return all rows of the signal ``name`` as a memory-mapped tensor."""
         return self._columns[name].mapped()
 
     def close(self) -> None:
-        """Remove the folder."""
+        """Close the files and remove the folder."""
         for column in self._columns.values():
             column.file.close()
         self._folder.cleanup()
 
 
 class _Column:
+    """File of one signal, to which rows are appended."""
+
     def __init__(self, path: Path, like: Tensor):
         self.path = path
         self.file = path.open("wb")
@@ -102,7 +104,8 @@ class _Column:
 
     def mapped(self) -> Tensor:
         self.file.close()
-        # Copy on write: torch wants memory it may write to, and the file must stay as it is.
+        # Mode "c" is copy-on-write: torch warns about read-only memory, and changes must
+        # not reach the file.
         array = np.memmap(self.path, self.dtype, "c", shape=(self.n_rows, *self.shape))
         return torch.from_numpy(array)
 

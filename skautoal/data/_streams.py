@@ -1,4 +1,4 @@
-"""Pools that come as chunks: generators, iterators, and functions that return them."""
+"""Pools in streams of chunks: iterators, generators, and functions that return them."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from ._checks import ChunkCheck, as_array
 
 
 class StreamPool(Pool):
-    """Samples that come in chunks, arrays of shape (n_i, ...), one after the other.
+    """Samples in a stream of chunks, which are arrays of shape (n_i, ...).
 
     Parameters
     ----------
     source : callable or iterator
-        A function without arguments that returns a fresh iterator of chunks each time: the
-        pool can be read again. Or an iterator, which is consumed: it is read once.
+        Function without arguments that returns a new iterator of chunks at each call. An
+        iterator is accepted as well, but can be read only once.
     check : ChunkCheck
-        Checks and converts what comes.
+        Function that checks and converts each chunk.
 
     """
 
@@ -34,10 +34,11 @@ class StreamPool(Pool):
         head = next((c for c in self._opened if n_rows_of(map_leaves(as_array, c))), None)
         if head is None:
             raise ValueError(
-                f"'{check.name}' is empty: its iterator gave no samples, but a minimum of 1 is"
-                " required."
+                f"'{check.name}' is empty: its iterator returned no samples, but a minimum of 1"
+                " is required."
             )
-        #: The first chunk, as it came.
+        #: First chunk that is not empty, not converted. It is needed to check the shape before
+        #: the pool is read.
         self.head: Chunk = map_leaves(as_array, head)
 
     def chunks(self, n_rows):
@@ -47,12 +48,13 @@ class StreamPool(Pool):
         if self._opened is None:
             if not self.rereadable:
                 raise ValueError(
-                    f"'{self.check.name}' is an iterator, which is consumed by the first pass over"
-                    " it, and what was asked for takes another look at the samples. Give a"
-                    " function that returns a fresh iterator, or an array."
+                    f"'{self.check.name}' is an iterator, which can be read only once, but this"
+                    " query needs to read it again. Pass a function that returns a new iterator, or"
+                    " an array."
                 )
             source = self.source()
         else:
+            # The first reading continues the iterator from which the head was taken.
             source, self._opened = _chain(self.head, self._opened), None
         position = 0
         for chunk in source:
@@ -62,8 +64,8 @@ class StreamPool(Pool):
                 position += n_rows_of(chunk)
         if self.n_samples is not None and self.n_samples != position:
             raise ValueError(
-                f"'{self.check.name}' gave {self.n_samples} samples in one reading and {position}"
-                " in another. The function must return the same chunks each time."
+                f"'{self.check.name}' returned {self.n_samples} samples at the first reading and"
+                f" {position} at a later one. The function must return the same chunks each time."
             )
         self.n_samples = position
 
@@ -85,16 +87,16 @@ class StreamPool(Pool):
 
 
 def is_stream(X) -> bool:
-    """Whether samples come in chunks: an iterator, or a function that returns one.
+    """Return True for iterators of chunks and for functions that return one.
 
     Parameters
     ----------
     X : object
-        Anything.
+        Any object.
 
     Returns
     -------
-    yes : bool
+    stream : bool
 
     """
     return isinstance(X, Iterator) or (

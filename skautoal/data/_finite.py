@@ -1,4 +1,4 @@
-"""The rows of a pool that hold numbers throughout, for queries that leave out the others."""
+"""Select the rows of a pool without NaN and infinity, for ``on_nonfinite="skip"``."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import torch
 from torch import Tensor
 
 from ._base import Pool, SubPool, chunk_rows, leaves, n_rows_of
-from ._checks import finite_rows
+from ._convert import finite_rows
 
 
 @dataclass(frozen=True)
 class FinitePart:
-    """Rows of a pool without NaN and infinity.
+    """Part of a pool without NaN and infinity.
 
     Attributes
     ----------
     pool : Pool
-        The samples of these rows.
+        Samples of the part.
     rows : ndarray of shape (m,), dtype int64
-        Where they stand in the whole, ascending.
+        Rows of the part in the whole pool, ascending.
     n_given : int
-        Samples in the whole.
+        Number of samples in the whole pool.
 
     """
 
@@ -33,7 +33,7 @@ class FinitePart:
 
     @classmethod
     def of(cls, pool: Pool, name: str) -> FinitePart:
-        """Read ``pool``, which must not refuse NaN itself, once."""
+        """Read ``pool`` once and select its finite rows. Its own check must accept NaN."""
         good, start = [], 0
         for chunk in pool.chunks(chunk_rows(pool.first_row())):
             good.append(
@@ -44,13 +44,13 @@ class FinitePart:
         rows = np.concatenate(good).astype(np.int64)
         if len(rows) == 0:
             raise ValueError(
-                f"Each of the {start} samples of '{name}' holds NaN or infinity: nothing is left"
-                " to query with on_nonfinite='skip'. Look at how the pool is made."
+                f"All {start} samples of '{name}' contain NaN or infinity, so"
+                " on_nonfinite='skip' leaves none to query. Check how the pool is made."
             )
         return cls(SubPool(pool, rows), rows, start)
 
     def spread(self, utilities: Tensor) -> Tensor:
-        """Utilities of the whole pool: minus infinity for what was left out."""
+        """Return utilities of the whole pool, with minus infinity for the other rows."""
         everywhere = utilities.new_full((self.n_given,), -torch.inf)
         rows = torch.as_tensor(self.rows, device=utilities.device)
         return everywhere.index_copy_(0, rows, utilities)

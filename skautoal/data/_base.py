@@ -1,4 +1,4 @@
-"""What every pool is: samples read in order, and the cutting and joining of chunks."""
+"""Base class of pools, and functions to split and join chunks of samples."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import Any
 import numpy as np
 import torch
 
-_CHUNK_ELEMENTS = 2**20  # numbers that a chunk aims at
-_MAX_CHUNK = 4096
+_CHUNK_ELEMENTS = 2**20  # target number of elements of a chunk, 4 MB of float32
+_MAX_CHUNK = 4096  # maximum number of rows of a chunk
 
-Chunk = Any  # an array or tensor with rows first, or a dict, list or tuple of them
+Chunk = Any  # an array or tensor with rows first, or a dict or tuple of them
 
 
 class Pool(ABC):
-    """Samples that are read in order, some rows at a time.
+    """Samples that are read in order, one chunk of rows at a time.
 
     Attributes
     ----------
     n_samples : int or None
-        Number of samples; None while it is unknown, which ends with the first reading.
+        Number of samples. It is None for a stream that was not read to its end yet.
     random_access : bool
-        Whether :meth:`take` costs about as much as the rows it is asked for.
+        True if :meth:`take` reads little more than the requested rows.
     rereadable : bool
-        Whether there can be a second reading.
+        True if the samples can be read more than once.
 
     """
 
@@ -35,31 +35,31 @@ class Pool(ABC):
 
     def __len__(self) -> int:
         if self.n_samples is None:
-            raise TypeError("The length of this pool is unknown until it was read once.")
+            raise TypeError("The length of this pool is unknown until it has been read once.")
         return self.n_samples
 
     @abstractmethod
     def chunks(self, n_rows: int) -> Iterator[Chunk]:
-        """All samples in order, ``n_rows`` at a time, the last chunk shorter; checked."""
+        """Yield all samples in order, checked, in chunks of ``n_rows``; the last may be shorter."""
 
     @abstractmethod
     def first_row(self) -> Chunk:
-        """The first sample, as a chunk of one row; does not count as a reading."""
+        """Return the first sample as a chunk of one row, without consuming a stream."""
 
     @abstractmethod
     def take(self, indices: np.ndarray) -> Chunk:
-        """Some samples, in the order of ``indices``, as one chunk."""
+        """Return samples in the order of ``indices`` as one chunk."""
 
 
 class SubPool(Pool):
-    """Some rows of a pool, in an order of their own; nothing is read before it is needed.
+    """Selected rows of a pool, in any order. The rows are read on demand.
 
     Parameters
     ----------
     pool : Pool
-        The whole.
+        Pool to select from.
     indices : ndarray of int or bool
-        Which rows of it.
+        Rows to select, as positions or as a mask.
 
     """
 
@@ -81,7 +81,7 @@ class SubPool(Pool):
 
 
 def leaves(chunk: Chunk) -> list:
-    """The arrays that a chunk is made of."""
+    """Return the arrays that a chunk consists of."""
     if isinstance(chunk, dict):
         return [leaf for part in chunk.values() for leaf in leaves(part)]
     if isinstance(chunk, (list, tuple)):
@@ -90,36 +90,39 @@ def leaves(chunk: Chunk) -> list:
 
 
 def map_leaves(function, chunk: Chunk) -> Chunk:
-    """The same structure with ``function`` applied to each array."""
+    """Apply ``function`` to each array of a chunk and keep its structure.
+
+    Lists, in which data loaders return the inputs of a net that takes several, become tuples.
+    """
     if isinstance(chunk, dict):
         return {key: map_leaves(function, part) for key, part in chunk.items()}
     if isinstance(chunk, (list, tuple)):
-        return type(chunk)(map_leaves(function, part) for part in chunk)
+        return tuple(map_leaves(function, part) for part in chunk)
     return function(chunk)
 
 
 def n_rows_of(chunk: Chunk) -> int:
-    """Number of samples in a chunk."""
+    """Return the number of samples in a chunk."""
     return int(leaves(chunk)[0].shape[0])
 
 
 def row_elements(chunk: Chunk) -> int:
-    """Numbers in one sample."""
+    """Return the number of elements of one sample, at least 1."""
     return max(1, sum(int(np.prod(leaf.shape[1:])) for leaf in leaves(chunk)))
 
 
 def chunk_rows(row: Chunk) -> int:
-    """Rows of a chunk of samples like ``row``."""
+    """Return the number of rows per chunk for samples of the size of ``row``."""
     return min(max(_CHUNK_ELEMENTS // row_elements(row), 32), _MAX_CHUNK)
 
 
 def cut(chunk: Chunk, rows: slice) -> Chunk:
-    """A slice of the rows."""
+    """Return a slice of the rows of a chunk."""
     return map_leaves(lambda leaf: leaf[rows], chunk)
 
 
 def join(chunks: list[Chunk]) -> Chunk:
-    """The rows of several chunks as one chunk; of a single one, itself."""
+    """Concatenate the rows of several chunks. A single chunk is returned without a copy."""
     if len(chunks) == 1:
         return chunks[0]
     first = chunks[0]
@@ -131,10 +134,10 @@ def join(chunks: list[Chunk]) -> Chunk:
 
 
 def rechunk(chunks: Iterator[Chunk], n_rows: int) -> Iterator[Chunk]:
-    """The same rows, ``n_rows`` at a time whatever came; the last chunk may be shorter.
+    """Yield the same rows in chunks of ``n_rows``; the last chunk may be shorter.
 
-    Forward passes then see the same rows together from every kind of pool, so that their
-    products round alike.
+    Matrix products round differently for other batch sizes. With equal chunks, the forward
+    passes of all kinds of pools give identical results.
     """
     held: list[Chunk] = []
     missing = n_rows

@@ -1,4 +1,4 @@
-"""Pools in arrays that are read by slices: NumPy, memmaps, zarr, HDF5, tensors, dicts of them."""
+"""Pools in arrays that support slices: NumPy, memmaps, zarr, HDF5, tensors, and dicts of them."""
 
 from __future__ import annotations
 
@@ -21,22 +21,23 @@ from ._base import (
 )
 from ._checks import ChunkCheck, as_array
 
-_BLOCK_BYTES = 2**25  # most of a block that is read at once to match the chunks of a file
+#: Maximum bytes of a block that is read at once to match the chunks of a file.
+_BLOCK_BYTES = 2**25
 
 
 class ArrayPool(Pool):
-    """Samples in something that has a shape and gives slices of its rows.
+    """Samples in an array that supports slices of its rows.
 
-    Only slices are ever asked for, none of them longer than a chunk: what is on disk stays
-    there, and what has another dtype is converted a chunk at a time.
+    Only slices of at most one chunk are read. Arrays on disk therefore stay on disk, and
+    other dtypes are converted one chunk at a time.
 
     Parameters
     ----------
     array : array-like of shape (n, ...), or dict of them
-        NumPy array or memmap, tensor, zarr array, HDF5 data set, or anything else with
+        NumPy array or memmap, tensor, zarr array, HDF5 data set, or any other object with
         ``shape``, ``dtype`` and slices.
     check : ChunkCheck
-        Checks and converts what is read.
+        Function that checks and converts each chunk.
 
     """
 
@@ -47,10 +48,11 @@ class ArrayPool(Pool):
 
     @property
     def head(self) -> Chunk:
-        """The first sample, as it came."""
+        """First sample, not converted, of shape (1, ...)."""
         return map_leaves(as_array, cut(self.array, slice(0, 1)))
 
     def chunks(self, n_rows):
+        # Reading along the chunks of the file decompresses each of them once only.
         step = self._stored_rows() or n_rows
         starts = range(0, len(self), step)
         yield from rechunk((self._read(start, start + step) for start in starts), n_rows)
@@ -62,12 +64,14 @@ class ArrayPool(Pool):
         indices = np.asarray(indices)
         if len(indices) == 0:
             return cut(self.first_row(), slice(0, 0))
+        # Rows are read in the order of the file, block by block, and put back in the order
+        # of the indices at the end.
         order = np.argsort(indices, kind="stable")
         ascending = indices[order]
         step = self._stored_rows() or chunk_rows(self.array)
         parts = []
         for block in np.split(ascending, np.flatnonzero(np.diff(ascending // step)) + 1):
-            # From a block of the file only the span that holds wanted rows.
+            # Within a block, only the span that contains the wanted rows is read.
             start = int(block[0])
             part = self._read(start, int(block[-1]) + 1)
             parts.append(_pick(part, block - start))
@@ -76,13 +80,14 @@ class ArrayPool(Pool):
     def _read(self, start: int, stop: int) -> Chunk:
         part = cut(self.array, slice(start, min(stop, len(self))))
         checked = self.check(part, start)
+        # The pages can be dropped only if the check made a copy.
         for given, kept in zip(leaves(part), leaves(checked), strict=True):
             if isinstance(given, np.memmap) and not np.shares_memory(given, kept):
                 _forget_pages(given)
         return checked
 
     def _stored_rows(self) -> int | None:
-        """Rows of the chunks that a file is stored in, if they are of a size to be read whole."""
+        """Return the rows per chunk of a file, or None if there are no chunks or they are large."""
         stored = getattr(self.array, "chunks", None)
         if not isinstance(stored, tuple) or not stored or not isinstance(stored[0], int):
             return None
@@ -90,14 +95,14 @@ class ArrayPool(Pool):
 
 
 class TransformedPool(Pool):
-    """A pool whose chunks go through the transformers of a pipeline.
+    """Pool whose chunks are transformed by the transformers of a pipeline.
 
     Parameters
     ----------
     pool : Pool
-        The samples as the transformers take them.
+        Samples as the transformers take them.
     transform : callable
-        Chunk in, float32 chunk with the same rows out.
+        Function that takes a chunk and returns a float32 chunk with the same rows.
 
     """
 
@@ -107,7 +112,7 @@ class TransformedPool(Pool):
 
     @property
     def n_samples(self) -> int | None:  # type: ignore[override]
-        """Number of samples, or None if it is not known yet."""
+        """Number of samples, or None if it is unknown."""
         return self.pool.n_samples
 
     def chunks(self, n_rows) -> Iterator[Chunk]:
@@ -121,10 +126,10 @@ class TransformedPool(Pool):
 
 
 def _forget_pages(part: np.memmap) -> None:
-    """Let go of the pages of a mapped file that were read: they need not count as ours.
+    """Release the pages of a mapped file after reading, so that the process keeps little memory.
 
-    They stay in the system's cache. Pages of a private mapping may hold changes that are
-    nowhere else, and are left alone.
+    The pages stay in the page cache of the operating system. Private mappings are skipped,
+    because their pages may contain changes that are not in the file.
     """
     advice = getattr(mmap, "MADV_DONTNEED", None)
     if advice is None or part.mode not in ("r", "r+") or not part.flags.c_contiguous:
@@ -132,31 +137,34 @@ def _forget_pages(part: np.memmap) -> None:
     mapped: mmap.mmap = part._mmap  # type: ignore[attr-defined]
     first = np.frombuffer(mapped, dtype=np.uint8).ctypes.data
     start = part.ctypes.data - first
+    # madvise takes addresses at the start of a page.
     page = start - start % mmap.PAGESIZE
     mapped.madvise(advice, page, start + part.nbytes - page)
 
 
 def _pick(chunk: Chunk, rows: np.ndarray) -> Chunk:
-    """Some rows of a chunk that is in memory."""
+    """Return some rows of a chunk in memory."""
     if isinstance(chunk, dict):
         return {key: _pick(part, rows) for key, part in chunk.items()}
     return chunk[rows]
 
 
 def is_sliceable(X) -> bool:
-    """Whether this is an array that is neither NumPy's nor torch's, read by slices.
+    """Return True for array-like objects that support slices, such as zarr and HDF5 arrays.
+
+    NumPy arrays and tensors are included, pandas objects are not.
 
     Parameters
     ----------
     X : object
-        Anything.
+        Any object.
 
     Returns
     -------
-    yes : bool
+    sliceable : bool
 
     """
     return (
         all(hasattr(X, name) for name in ("shape", "dtype", "__getitem__"))
-        and not hasattr(X, "index")  # frames and series
+        and not hasattr(X, "index")  # pandas objects select columns by []
     )

@@ -73,14 +73,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     compare.add_argument("--out", required=True, type=Path, help="folder of finished runs")
     compare.add_argument(
-        "--regime",
+        "--budget",
         type=_words,
         default=["low"],
         help="budgets: low, mid, low,mid; paper for the paper's data sets (default: low)",
     )
-    compare.add_argument("--initial", type=int, help="labels at the start, instead of the regime's")
-    compare.add_argument("--batch", type=int, help="labels a round, instead of the regime's")
-    compare.add_argument("--rounds", type=int, help="rounds, instead of the regime's")
+    compare.add_argument("--initial", type=int, help="labels at the start, instead of the budget's")
+    compare.add_argument("--batch", type=int, help="labels a round, instead of the budget's")
+    compare.add_argument("--rounds", type=int, help="rounds, instead of the budget's")
     compare.add_argument(
         "--seeds", type=_seeds, default=5, help="how many, or a list as 3,4,5 (default: 5)"
     )
@@ -137,7 +137,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _compare(options) -> None:
     from .simulation import compare, load_paper_task, load_results, load_task
-    from .simulation._export import overview, write_tables
+    from .simulation.analysis._export import overview, write_tables
 
     tasks = [
         load_paper_task(name.removeprefix("paper:")) if name[:6] == "paper:" else load_task(name)
@@ -150,7 +150,7 @@ def _compare(options) -> None:
         options.strategies,
         tasks,
         seeds=options.seeds,
-        regimes=options.regime,
+        budgets=options.budget,
         full_data=options.full_data,
         out=options.out,
         n_jobs=options.jobs,
@@ -164,7 +164,7 @@ def _compare(options) -> None:
 
 
 def _variant(task, name: str):
-    from .simulation._variants import VARIANTS
+    from .simulation.tasks._variants import VARIANTS
 
     if name == "plain":
         return task
@@ -174,19 +174,19 @@ def _variant(task, name: str):
 
 
 def _with_budget(task, options):
-    """The task with the numbers of the command line in place of its regimes'."""
-    from .simulation import Regime
+    """The task with the numbers of the command line in place of its budgets'."""
+    from .simulation import Budget
 
     given = {"n_initial": options.initial, "n_instances": options.batch, "n_rounds": options.rounds}
     given = {name: value for name, value in given.items() if value is not None}
     if not given:
         return task
-    regimes = {}
-    for name in options.regime:
-        regime = dataclasses.replace(task.regime(name, scaled=False), **given)
-        label = f"{regime.n_initial}+{regime.n_rounds}x{regime.n_instances}"
-        regimes[name] = Regime(label, regime.n_initial, regime.n_instances, regime.n_rounds)
-    return dataclasses.replace(task, regimes=regimes)
+    budgets = {}
+    for name in options.budget:
+        budget = dataclasses.replace(task.budget(name, scaled=False), **given)
+        label = f"{budget.n_initial}+{budget.n_rounds}x{budget.n_instances}"
+        budgets[name] = Budget(label, budget.n_initial, budget.n_instances, budget.n_rounds)
+    return dataclasses.replace(task, budgets=budgets)
 
 
 def _report(options) -> None:
@@ -210,7 +210,7 @@ def _list(options) -> None:
 def _query(options) -> None:
     import numpy as np
 
-    from .simulation._choose import choose
+    from .simulation.runs._choose import choose
 
     labeled = _read(options.labeled)
     missing = [key for key in ("X", "y") if not hasattr(labeled, "files") or key not in labeled]

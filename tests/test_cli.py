@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from skautoal._cli import main
-from skautoal.simulation._compare import one_thread
+from skautoal.simulation.runs._compare import one_thread
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def failing(tmp_path):
         ([*compare, "--data", "digits", "--strategies", "margni"], "Did you mean 'margin'"),
         ([*compare, "--data", "digits", "--strategies", "margin,margin"], "several named"),
         ([*compare, "--data", "digits", "--strategies", "random", "--rounds", "-1"], "n_rounds"),
-        ([*compare, "--data", "digits", "--strategies", "random", "--regime", "x"], "no regime"),
+        ([*compare, "--data", "digits", "--strategies", "random", "--budget", "x"], "no budget"),
         ([*compare, "--data", "digits", "--strategies", "random", "--variants", "x"], "variant"),
         ([*compare, "--data", "paper:cifar10", "--strategies", "random"], "comes from"),
         (

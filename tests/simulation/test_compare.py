@@ -16,14 +16,14 @@ from joblib import parallel_config
 
 from skautoal import StrategySampler
 from skautoal.exceptions import SimulationError, SkautoalWarning
-from skautoal.simulation import Regime, compare, load_results
+from skautoal.simulation import Budget, compare, load_results
 from tests.simulation._tiny import TINY, tiny_task
 
 METHODS = ["random", "margin"]
 
 
 def run(out=None, **params):
-    params = {"methods": METHODS, "tasks": tiny_task(), "seeds": 2, "regimes": TINY, **params}
+    params = {"methods": METHODS, "tasks": tiny_task(), "seeds": 2, "budgets": TINY, **params}
     return compare(out=out, verbose=0, **params)
 
 
@@ -34,7 +34,7 @@ def table(results):
 @pytest.fixture
 def simulated(monkeypatch):
     """Names of the runs that are really computed."""
-    from skautoal.simulation import _compare
+    from skautoal.simulation.runs import _compare
 
     names = []
     original = _compare.simulate
@@ -49,7 +49,7 @@ def simulated(monkeypatch):
 
 def test_order_and_names():
     results = run(tasks=[tiny_task(), tiny_task("other")])
-    names = [(run.task, run.regime, run.method, run.seed) for run in results]
+    names = [(run.task, run.budget, run.method, run.seed) for run in results]
     assert names == [
         (task, "tiny", method, seed)
         for task in ("blobs", "other")
@@ -93,7 +93,7 @@ def test_a_second_call_computes_what_is_missing(tmp_path, simulated):
 @pytest.mark.parametrize(
     "change",
     [
-        {"regimes": Regime("tiny", 6, 3, 1)},
+        {"budgets": Budget("tiny", 6, 3, 1)},
         {"tasks": tiny_task(initial="balanced")},
         {"methods": {"random": StrategySampler(strategy="random", n_passes=3), "margin": "margin"}},
     ],
@@ -110,7 +110,7 @@ def test_another_configuration_is_another_run(tmp_path, simulated, change):
 
 _KILLED = """
 import sys, time
-from skautoal.simulation import _store
+from skautoal.simulation.runs import _store
 from tests.simulation.test_compare import run
 
 original = _store.write_whole
@@ -223,7 +223,7 @@ def test_full_data():
     assert len(results) == 3
     assert results.settings == run(seeds=1).settings
     full = results[-1]
-    assert (full.regime, full.n_labeled.tolist(), full.seed) == ("full", [60], 3)
+    assert (full.budget, full.n_labeled.tolist(), full.seed) == ("full", [60], 3)
     assert results.full_accuracy("blobs") == full.rounds[0].accuracy
     assert results.full_accuracy("other") is None
 
@@ -233,8 +233,8 @@ def test_arguments_that_make_no_sense():
         ({"seeds": 0}, "'seeds'"),
         ({"seeds": [1, 1]}, "'seeds'"),
         ({"tasks": [tiny_task(), tiny_task()]}, "distinct names"),
-        ({"regimes": "high"}, "no regime 'high'"),
-        ({"regimes": [TINY, TINY]}, "distinct names"),
+        ({"budgets": "high"}, "no budget 'high'"),
+        ({"budgets": [TINY, TINY]}, "distinct names"),
         ({"methods": []}, "'methods' is empty"),
         ({"methods": ["margin", "margin"]}, r"several named \['margin'\]"),
         ({"on_error": "ignore"}, "'on_error'"),
@@ -246,7 +246,7 @@ def test_arguments_that_make_no_sense():
 
 def test_the_bar_counts_what_was_found(tmp_path, capsys):
     run(tmp_path, seeds=1)
-    compare(METHODS, tiny_task(), seeds=1, regimes=TINY, out=tmp_path)
+    compare(METHODS, tiny_task(), seeds=1, budgets=TINY, out=tmp_path)
     assert "2/2" in capsys.readouterr().err
 
 

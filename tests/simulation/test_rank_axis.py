@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from skautoal.simulation import Results, SimulationResult, plot_critical_difference
-from skautoal.simulation._result import Round
+from skautoal.simulation.runs._result import Round
 
 
 def run(method, seed):

@@ -8,7 +8,7 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss
 
 from skautoal import AutoALSampler, StrategySampler
 from skautoal.simulation import list_methods, simulate
-from skautoal.simulation._simulate import score
+from skautoal.simulation.runs._simulate import score
 from skautoal.strategies import Margin
 from tests.simulation._tiny import tiny_net, tiny_task
 

@@ -10,7 +10,7 @@ import pytest
 
 from skautoal.exceptions import SkautoalWarning
 from skautoal.simulation import Results, summary_table
-from skautoal.simulation._store import RunStore
+from skautoal.simulation.runs._store import RunStore
 from tests._fuzz import harmless, mutate_bytes, mutate_json
 from tests.simulation._tiny import made_run
 

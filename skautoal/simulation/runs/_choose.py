@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._loaders import scale_inputs
+from ..tasks._loaders import scale_inputs
+from ..tasks._nets import standard_net
 from ._methods import as_sampler
-from ._nets import standard_net
 
 
 def choose(method, X_labeled, y_labeled, X_pool, n_instances: int, *, random_state=0) -> np.ndarray:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from sklearn.base import clone
 
-from .. import samplers
-from ..samplers import AutoALSampler, StrategySampler
-from ..samplers._base import BaseSampler
-from ..strategies import STRATEGIES, get_strategy
+from ... import samplers
+from ...samplers import AutoALSampler, StrategySampler
+from ...samplers._base import BaseSampler
+from ...strategies import STRATEGIES, get_strategy
 
 #: Modes of AutoALSampler that are methods of their own.
 MODES = ("auto", "search", "vote", "paper")

@@ -1,3 +1,3 @@
-"""The version of the package, on its own so that every module can import it."""
+"""Version of the package; pyproject.toml reads it from here."""
 
 __version__ = "0.1.0.dev0"

@@ -14,9 +14,8 @@ import sklearn
 import skorch
 import torch
 
-import skautoal
-
 from .._fingerprint import describe
+from .._version import __version__
 from ..exceptions import CampaignFileError, SkautoalWarning
 from ._cold_start import check_cold_start
 from ._journal import Journal, read_journal
@@ -215,6 +214,6 @@ def _as_json(sampler) -> dict:
 
 
 def _software() -> dict[str, str]:
-    modules = (skautoal, torch, skorch, sklearn, np)
+    modules = (torch, skorch, sklearn, np)
     versions = {module.__name__: str(module.__version__) for module in modules}
-    return {"python": platform.python_version(), **versions}
+    return {"python": platform.python_version(), "skautoal": __version__, **versions}

@@ -88,7 +88,39 @@ def compare(
     """
     if on_error not in ("raise", "warn"):
         raise ValueError(f"'on_error' must be 'raise' or 'warn'; got {on_error!r}.")
-    jobs = _plan(
+    plan = plan_runs(methods, tasks, seeds=seeds, budgets=budgets, full_data=full_data, out=out)
+    return run_plan(plan, n_jobs=n_jobs, on_error=on_error, verbose=verbose)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: what to do, and its complete description."""
+
+    name: str
+    method: object
+    task: Task
+    budget: Budget
+    seed: int
+    config: dict
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All runs of a comparison, and the results of those that are finished, by number."""
+
+    jobs: list[Run]
+    finished: dict[int, SimulationResult]
+    store: RunStore | None
+
+    @property
+    def todo(self) -> list[Run]:
+        """Runs that are not finished."""
+        return [job for number, job in enumerate(self.jobs) if number not in self.finished]
+
+
+def plan_runs(methods, tasks, *, seeds, budgets, full_data, out) -> Plan:
+    """Return what :func:`compare` will do; parameters as there."""
+    jobs = _jobs(
         named_methods(methods), _as_tasks(tasks), _as_seeds(seeds), _as_list(budgets), full_data
     )
     store = None if out is None else RunStore(out)
@@ -97,6 +129,12 @@ def compare(
         found = ((number, store.get(job.config)) for number, job in enumerate(jobs))
         finished = {number: result for number, result in found if result is not None}
         store.warn_of_differences()
+    return Plan(jobs, finished, store)
+
+
+def run_plan(plan: Plan, *, n_jobs, on_error, verbose) -> Results:
+    """Do the runs of a plan that are missing; parameters as those of :func:`compare`."""
+    jobs, finished, store = plan.jobs, dict(plan.finished), plan.store
     todo = [(number, job) for number, job in enumerate(jobs) if number not in finished]
     bar = tqdm(total=len(jobs), initial=len(finished), desc="runs", disable=not verbose)
     # Here for runs in this process; workers of another process limit their own.
@@ -113,18 +151,6 @@ def compare(
 
 
 @dataclass(frozen=True)
-class _Job:
-    """One run: what to do, and its complete description."""
-
-    name: str
-    method: object
-    task: Task
-    budget: Budget
-    seed: int
-    config: dict
-
-
-@dataclass(frozen=True)
 class _Failure:
     """A run that raised; text, because exceptions do not always survive a process."""
 
@@ -133,7 +159,7 @@ class _Failure:
     trace: str
 
 
-def _plan(methods, tasks, seeds, budgets, full_data) -> list[_Job]:
+def _jobs(methods, tasks, seeds, budgets, full_data) -> list[Run]:
     configs = {name: describe(as_sampler(method)) for name, method in methods.items()}
     jobs = []
     for task in tasks:
@@ -156,7 +182,7 @@ def _plan(methods, tasks, seeds, budgets, full_data) -> list[_Job]:
                 "budget": asdict(budget),
                 "seed": seed,
             }
-            jobs.append(_Job(name, method, task, budget, seed, config))
+            jobs.append(Run(name, method, task, budget, seed, config))
     return jobs
 
 
@@ -170,7 +196,7 @@ def _describe_task(task: Task) -> dict:
     }
 
 
-def _run(number: int, job: _Job) -> tuple[int, SimulationResult | _Failure]:
+def _run(number: int, job: Run) -> tuple[int, SimulationResult | _Failure]:
     task, budget = job.task, job.budget
     try:
         with one_thread():

@@ -16,8 +16,8 @@ from skautoal import (
 )
 from skautoal.baselines import RandomStrategySampler, RandomWeightsSampler
 from skautoal.search import _search
-from skautoal.simulation import Regime, Task, imbalanced, list_methods, load_task, noisy_labels
-from skautoal.simulation._loaders import scale_inputs
+from skautoal.simulation import Budget, Task, imbalanced, list_methods, load_task, noisy_labels
+from skautoal.simulation.tasks._loaders import scale_inputs
 from skautoal.strategies import UncertaintyHerding
 
 PAPER = ["entropy", "margin", "least_confidence", "kmeans", "bald", "variation_ratio", "mean_std"]
@@ -59,9 +59,9 @@ def load(name: str, data: Path) -> Task:
     if variant:
         task = {"noisy": noisy_labels, "imbalanced": imbalanced}[variant](task)
     C = task.n_classes
-    halved = {"low": Regime("low", C, C, 10), "mid": Regime("mid", 10 * C, 5 * C, 5)}
-    fitted = {key: regime.fit_to(len(task.y_train)) for key, regime in halved.items()}
-    return replace(task, name=name, regimes=fitted)
+    halved = {"low": Budget("low", C, C, 10), "mid": Budget("mid", 10 * C, 5 * C, 5)}
+    fitted = {key: budget.fit_to(len(task.y_train)) for key, budget in halved.items()}
+    return replace(task, name=name, budgets=fitted)
 
 
 def _bundled(name: str) -> Task:
@@ -204,7 +204,7 @@ def claims() -> dict[str, object]:
     }
 
 
-#: Where each part runs: tasks, regimes, seeds.
+#: Where each part runs: tasks, budgets, seeds.
 STUDY_TASKS = ["digits", "dna", "satellite", "fortunes_topic_minilm"]
 PLAN: dict[str, tuple[list[str], list[str], int]] = {
     "claims": (TABULAR + EMBEDDINGS, ["low", "mid"], 10),
@@ -224,5 +224,5 @@ PLAN: dict[str, tuple[list[str], list[str], int]] = {
 
 
 def plan(part: str) -> tuple[list[str], list[str], int]:
-    """Tasks, regimes and number of seeds of a part."""
+    """Tasks, budgets and number of seeds of a part."""
     return PLAN.get(part, (STUDY_TASKS, ["low"], 2))

@@ -6,7 +6,7 @@ import numpy as np
 from _study import PAPER
 
 from skautoal.simulation import Results, confidence_interval, holm, mean_ranks, paired_test
-from skautoal.simulation._tables import complete_methods, setting_means
+from skautoal.simulation.analysis._tables import complete_methods, setting_means
 
 HALF_A_POINT = 0.005
 
@@ -20,7 +20,7 @@ def overview_of_part(results: Results, *, settings: bool = True) -> str:
     near = (means.max(1, keepdims=True) - means <= HALF_A_POINT).mean(0)
     shown = whole.settings if settings else []
     head = ["method", "mean AUBC", "mean rank", "worst, behind best", "near best"]
-    head += [f"{_short(s.task)} {s.regime}" for s in shown]
+    head += [f"{_short(s.task)} {s.budget}" for s in shown]
     lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
     for m in np.argsort(ranks, kind="stable"):
         cells = [whole.methods[m], f"{100 * means[:, m].mean():.2f}", f"{ranks[m]:.2f}"]
@@ -59,7 +59,7 @@ def differences(results: Results, reference: str = "auto") -> str:
     others = [m for m in results.methods if m != reference]
     found = {m: compared(results, m, reference) for m in others}
     settings = found[others[0]]["settings"]
-    head = [f"points ahead of {reference}", *(f"{_short(s.task)} {s.regime}" for s in settings)]
+    head = [f"points ahead of {reference}", *(f"{_short(s.task)} {s.budget}" for s in settings)]
     lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
     for method, given in found.items():
         pairs = zip(given["means"], given["half"], strict=True)
@@ -146,7 +146,7 @@ def _robustness(claims: Results, variants: Results) -> str:
         harder = variants.select([method])
         losses[method] = np.stack(
             [
-                base[clean[f"{s.task.partition('-')[0]} ({s.regime})"]] - areas[0]
+                base[clean[f"{s.task.partition('-')[0]} ({s.budget})"]] - areas[0]
                 for s, areas in zip(harder.settings, harder.aubc(), strict=True)
             ]
         )

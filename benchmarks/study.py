@@ -1,8 +1,8 @@
 """The study behind the defaults and the registered claims: run it, and print its tables.
 
-Every part compares methods on the same tasks, regimes and seeds. Finished runs are kept
+Every part compares methods on the same tasks, budgets and seeds. Finished runs are kept
 in a folder, so that a second call goes on; a compact table of them (a row a run: method,
-task, regime, seed, labels and accuracy of each round, seconds) is what the repository
+task, budget, seed, labels and accuracy of each round, seconds) is what the repository
 holds and what the tables are made of.
 
     python benchmarks/study.py run small                  # the main table, small: minutes
@@ -28,23 +28,23 @@ from _verdicts import cost_of, differences, overview_of_part, verdicts
 
 from skautoal.exceptions import SkautoalWarning
 from skautoal.simulation import Results, SimulationResult, compare
-from skautoal.simulation._result import Round
+from skautoal.simulation.runs._result import Round
 
 KEPT = Path(__file__).parent / "results" / "study"
 DOCS = Path(__file__).parent.parent / "docs"
-FIELDS = ["method", "task", "regime", "seed", "labels", "accuracy", "s_train", "s_query"]
+FIELDS = ["method", "task", "budget", "seed", "labels", "accuracy", "s_train", "s_query"]
 
 
 def run(part: str, args) -> Results:
     """Run what is missing of a part; errors of single runs are shown, not fatal."""
-    names, regimes, n_seeds = plan(part)
+    names, budgets, n_seeds = plan(part)
     tasks = [load(name, args.data) for name in args.tasks or names]
     warnings.simplefilter("ignore", SkautoalWarning)
     return compare(
         parts()[part],
         tasks,
         seeds=args.seeds or n_seeds,
-        regimes=args.regimes or regimes,
+        budgets=args.budgets or budgets,
         out=args.out / part,
         n_jobs=args.jobs,
         on_error="warn",
@@ -65,7 +65,7 @@ def keep(part: str, results: Results) -> Path:
                 {
                     "method": result.method,
                     "task": result.task,
-                    "regime": result.regime,
+                    "budget": result.budget,
                     "seed": result.seed,
                     "labels": " ".join(map(str, result.n_labeled)),
                     "accuracy": " ".join(f"{value:.4f}" for value in result.curve()),
@@ -82,7 +82,7 @@ def kept(part: str) -> Results:
         rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
     results = []
     for row in rows:
-        result = SimulationResult(row["method"], row["task"], row["regime"], int(row["seed"]))
+        result = SimulationResult(row["method"], row["task"], row["budget"], int(row["seed"]))
         pairs = zip(row["labels"].split(), row["accuracy"].split(), strict=True)
         for n_labeled, accuracy in pairs:
             nan = float("nan")
@@ -121,7 +121,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seeds", type=int)
     parser.add_argument("--tasks", nargs="+")
-    parser.add_argument("--regimes", nargs="+")
+    parser.add_argument("--budgets", nargs="+")
     parser.add_argument("--keep", action="store_true", help="write the compact table")
     args = parser.parse_args()
     unknown = sorted(set(args.parts) - set(parts()))

@@ -7,15 +7,16 @@ import uuid
 from pathlib import Path
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file atomically: readers see the old content or the new, never a part.
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a file atomically: readers see the old content or the new, never a part.
 
-    The text is written to a temporary file in the same folder, which then replaces the file.
+    The content, text as UTF-8, is written to a temporary file in the same folder, which
+    then replaces the file.
     """
     temporary = path.with_name(f".{path.stem}-{uuid.uuid4().hex}.tmp")
     try:
-        with open(temporary, "x", encoding="utf-8", newline="") as file:
-            file.write(text)
+        with open(temporary, "xb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)

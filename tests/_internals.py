@@ -85,12 +85,12 @@ _NAMES = {
     "campaign._learner": "Learner, Round as CampaignRound",
     "campaign._state": "CampaignState, MAX_STEP, kappa",
     # Simulation: tasks, runs, tables.
-    "simulation._compare": "one_thread",
-    "simulation._export": "overview, write_tables",
-    "simulation._plots": "cliques",
-    "simulation._simulate": "score",
-    "simulation._store": "RunStore",
-    "simulation._tasks": "draw_initial",
+    "simulation.runs._compare": "one_thread",
+    "simulation.analysis._export": "overview, write_tables",
+    "simulation.analysis._plots": "cliques",
+    "simulation.runs._simulate": "score",
+    "simulation.runs._store": "RunStore",
+    "simulation.tasks._task": "draw_initial",
 }
 
 # What tests patch: a name for each, and its place as "module:attribute". A function stands
@@ -141,8 +141,8 @@ _PATCHED = {
     "journal.write_all": "campaign._journal:_write_all",
     "journal.write_head": "campaign._journal:_write_head",
     # Simulation.
-    "compare.simulate": "simulation._compare:simulate",
-    "store.write_whole": "simulation._store:write_whole",
+    "compare.simulate": "simulation.runs._compare:simulate",
+    "store.write_whole": "simulation.runs._store:write_whole",
 }
 
 

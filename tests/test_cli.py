@@ -98,7 +98,7 @@ def failing(tmp_path):
         ([*compare, "--data", "digits", "--strategies", "margni"], "Did you mean 'margin'"),
         ([*compare, "--data", "digits", "--strategies", "margin,margin"], "several named"),
         ([*compare, "--data", "digits", "--strategies", "random", "--rounds", "-1"], "n_rounds"),
-        ([*compare, "--data", "digits", "--strategies", "random", "--regime", "x"], "no regime"),
+        ([*compare, "--data", "digits", "--strategies", "random", "--budget", "x"], "no budget"),
         ([*compare, "--data", "digits", "--strategies", "random", "--variants", "x"], "variant"),
         ([*compare, "--data", "paper:cifar10", "--strategies", "random"], "comes from"),
         (

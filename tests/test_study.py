@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skautoal.simulation import Regime, Results, Round, SimulationResult, compare
+from skautoal.simulation import Budget, Results, Round, SimulationResult, compare
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
@@ -23,10 +23,10 @@ def study():
     return study
 
 
-def made_run(method, task, seed, accuracy, regime="low", seconds=0.1):
+def made_run(method, task, seed, accuracy, budget="low", seconds=0.1):
     nan = float("nan")
     rounds = [Round(n, accuracy, nan, nan, [], []) for n in (10, 20)]
-    return SimulationResult(method, task, regime, seed, rounds, [0.0, 0.2], [0.0, seconds])
+    return SimulationResult(method, task, budget, seed, rounds, [0.0, 0.2], [0.0, seconds])
 
 
 def made_results(accuracies, tasks, seeds=8):
@@ -90,19 +90,19 @@ def test_every_part_names_methods_that_run_and_tasks_that_load(study):
 
     data = BENCHMARKS.parent.parent / "shared" / "data"
     for part, methods in parts().items():
-        names, regimes, n_seeds = plan(part)
+        names, budgets, n_seeds = plan(part)
         assert len(methods) > 1
         assert n_seeds >= 2
-        assert set(regimes) <= {"low", "mid"}
+        assert set(budgets) <= {"low", "mid"}
         for name in names:
             bundled = name.partition("-")[0] in ("digits", "breast_cancer", "wine")
             assert (
                 bundled or not data.is_dir() or (data / f"{name.partition('-')[0]}.npz").is_file()
             )
-    tiny = Regime("tiny", 20, 5, 1)
+    tiny = Budget("tiny", 20, 5, 1)
     task = load("wine", data)
     methods = {**parts()["tau"], **parts()["warm_start"], **parts()["small"]}
-    results = compare(methods, task, seeds=1, regimes=tiny, verbose=0)
+    results = compare(methods, task, seeds=1, budgets=tiny, verbose=0)
     assert np.isfinite(results.aubc()).all()
 
 

@@ -14,10 +14,9 @@ import sklearn
 import skorch
 import torch
 
-import skautoal
-
 from .._fingerprint import describe
 from .._utils._warnings import warn_caller
+from .._version import __version__
 from ..exceptions import CampaignFileError, SkautoalWarning
 from ..samplers import BaseSampler
 from ._cold_start import check_cold_start
@@ -221,6 +220,6 @@ def _as_json(sampler: BaseSampler) -> dict:
 
 
 def _software() -> dict[str, str]:
-    modules = (skautoal, torch, skorch, sklearn, np)
+    modules = (torch, skorch, sklearn, np)
     versions = {module.__name__: str(module.__version__) for module in modules}
-    return {"python": platform.python_version(), **versions}
+    return {"python": platform.python_version(), "skautoal": __version__, **versions}

@@ -1,22 +1,13 @@
 """Trying methods on data whose labels are known: runs, comparisons, statistics, tasks."""
 
-from ._compare import compare
-from ._curves import aubc, labels_to_reach
-from ._loaders import list_tasks, load_digits_task, load_npz_task, load_task
-from ._methods import list_methods
-from ._nets import input_kind, standard_net
-from ._paper import PAPER_EXPERIMENTS, PaperExperiment, load_paper_task
-from ._plots import (
+from .analysis._plots import (
     plot_critical_difference,
     plot_learning_curves,
     plot_penalty_matrix,
     plot_strategy_weights,
 )
-from ._report import write_report
-from ._result import Round, SimulationResult
-from ._results import Results, Setting, load_results, oracle_best
-from ._simulate import simulate
-from ._statistics import (
+from .analysis._report import write_report
+from .analysis._statistics import (
     confidence_interval,
     critical_difference,
     friedman_test,
@@ -27,7 +18,7 @@ from ._statistics import (
     regret,
     share_near_best,
 )
-from ._tables import (
+from .analysis._tables import (
     cost_table,
     difference_table,
     labels_saved,
@@ -36,13 +27,22 @@ from ._tables import (
     rank_summary,
     summary_table,
 )
-from ._tasks import Regime, Task
-from ._variants import imbalanced, noisy_labels, skewed_start
+from .runs._compare import compare
+from .runs._curves import aubc, labels_to_reach
+from .runs._methods import list_methods
+from .runs._result import Round, SimulationResult
+from .runs._results import Results, Setting, load_results, oracle_best
+from .runs._simulate import simulate
+from .tasks._loaders import list_tasks, load_digits_task, load_npz_task, load_task
+from .tasks._nets import input_kind, standard_net
+from .tasks._paper import PAPER_EXPERIMENTS, PaperExperiment, load_paper_task
+from .tasks._task import Budget, Task
+from .tasks._variants import imbalanced, noisy_labels, skewed_start
 
 __all__ = [
     "PAPER_EXPERIMENTS",
+    "Budget",
     "PaperExperiment",
-    "Regime",
     "Results",
     "Round",
     "Setting",

@@ -8,9 +8,9 @@ from skorch import NeuralNetClassifier
 from torch import nn
 
 from skautoal.modules import LinearHead
-from skautoal.simulation import Regime, Results, Round, SimulationResult, Task
+from skautoal.simulation import Budget, Results, Round, SimulationResult, Task
 
-TINY = Regime("tiny", 6, 3, 2)
+TINY = Budget("tiny", 6, 3, 2)
 
 
 def tiny_net(n_features=3, n_classes=3, **params):
@@ -31,7 +31,7 @@ def tiny_task(name="blobs", **params):
     return Task(name, X[:60], y[:60], X[60:], y[60:], tiny_net(), **params)
 
 
-def made_run(method, values, *, task="a", regime="low", seed=0, start=10, step=10, weights=None):
+def made_run(method, values, *, task="a", budget="low", seed=0, start=10, step=10, weights=None):
     """A run whose accuracies are given."""
     rounds = [
         Round(
@@ -47,7 +47,7 @@ def made_run(method, values, *, task="a", regime="low", seed=0, start=10, step=1
     ]
     seconds = [0.5] * len(values)
     queries = [0.0] + [2.0 if method == "slow" else 0.5] * (len(values) - 1)
-    return SimulationResult(method, task, regime, seed, rounds, seconds, queries)
+    return SimulationResult(method, task, budget, seed, rounds, seconds, queries)
 
 
 def made_results():

@@ -16,7 +16,7 @@ from joblib import parallel_config
 
 from skautoal import StrategySampler
 from skautoal.exceptions import SimulationError, SkautoalWarning
-from skautoal.simulation import Regime, compare, load_results
+from skautoal.simulation import Budget, compare, load_results
 from tests._internals import internal
 from tests.simulation._tiny import TINY, tiny_task
 
@@ -24,7 +24,7 @@ METHODS = ["random", "margin"]
 
 
 def run(out=None, **params):
-    params = {"methods": METHODS, "tasks": tiny_task(), "seeds": 2, "regimes": TINY, **params}
+    params = {"methods": METHODS, "tasks": tiny_task(), "seeds": 2, "budgets": TINY, **params}
     return compare(out=out, verbose=0, **params)
 
 
@@ -48,7 +48,7 @@ def simulated(monkeypatch):
 
 def test_order_and_names():
     results = run(tasks=[tiny_task(), tiny_task("other")])
-    names = [(run.task, run.regime, run.method, run.seed) for run in results]
+    names = [(run.task, run.budget, run.method, run.seed) for run in results]
     assert names == [
         (task, "tiny", method, seed)
         for task in ("blobs", "other")
@@ -92,7 +92,7 @@ def test_a_second_call_computes_what_is_missing(tmp_path, simulated):
 @pytest.mark.parametrize(
     "change",
     [
-        {"regimes": Regime("tiny", 6, 3, 1)},
+        {"budgets": Budget("tiny", 6, 3, 1)},
         {"tasks": tiny_task(initial="balanced")},
         {
             "methods": {
@@ -227,7 +227,7 @@ def test_full_data():
     assert len(results) == 3
     assert results.settings == run(seeds=1).settings
     full = results[-1]
-    assert (full.regime, full.n_labeled.tolist(), full.seed) == ("full", [60], 3)
+    assert (full.budget, full.n_labeled.tolist(), full.seed) == ("full", [60], 3)
     assert results.full_accuracy("blobs") == full.rounds[0].accuracy
     assert results.full_accuracy("other") is None
 
@@ -237,8 +237,8 @@ def test_arguments_that_make_no_sense():
         ({"seeds": 0}, "'seeds'"),
         ({"seeds": [1, 1]}, "'seeds'"),
         ({"tasks": [tiny_task(), tiny_task()]}, "distinct names"),
-        ({"regimes": "high"}, "no regime 'high'"),
-        ({"regimes": [TINY, TINY]}, "distinct names"),
+        ({"budgets": "high"}, "no budget 'high'"),
+        ({"budgets": [TINY, TINY]}, "distinct names"),
         ({"methods": []}, "'methods' is empty"),
         ({"methods": ["margin", "margin"]}, r"several named \['margin'\]"),
         ({"on_error": "ignore"}, "'on_error'"),
@@ -250,7 +250,7 @@ def test_arguments_that_make_no_sense():
 
 def test_the_bar_counts_what_was_found(tmp_path, capsys):
     run(tmp_path, seeds=1)
-    compare(METHODS, tiny_task(), seeds=1, regimes=TINY, out=tmp_path)
+    compare(METHODS, tiny_task(), seeds=1, budgets=TINY, out=tmp_path)
     assert "2/2" in capsys.readouterr().err
 
 

@@ -12,7 +12,7 @@ import torch
 from scipy.io import savemat
 
 from skautoal.modules import RandomCropFlip, ResNet18
-from skautoal.simulation import PAPER_EXPERIMENTS, Regime, compare, load_paper_task
+from skautoal.simulation import PAPER_EXPERIMENTS, Budget, compare, load_paper_task
 from tests._internals import isolated_rng
 
 
@@ -172,8 +172,8 @@ def test_an_experiment_of_the_paper_runs(tmp_path, monkeypatch):
     monkeypatch.setenv("SKAUTOAL_DATA", str(tmp_path))
     task = load_paper_task("organcmnist", max_epochs=1, module__width=8, device="cpu")
     assert task.name == "paper:organcmnist"
-    assert task.regime("paper") == Regime("paper", 11, 1, 1)
-    results = compare(["entropy", "bald"], task, seeds=1, regimes="paper", verbose=0)
+    assert task.budget("paper") == Budget("paper", 11, 1, 1)
+    results = compare(["entropy", "bald"], task, seeds=1, budgets="paper", verbose=0)
     assert [run.n_labeled.tolist() for run in results] == [[11, 12], [11, 12]]
 
 

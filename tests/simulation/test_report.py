@@ -73,7 +73,7 @@ def test_weights_over_rounds():
 
 
 def test_report_is_one_file_with_everything(tmp_path):
-    runs = [*made_results(), made_run("random", [0.75], task="a", regime="full")]
+    runs = [*made_results(), made_run("random", [0.75], task="a", budget="full")]
     path = write_report(Results(runs), tmp_path / "new" / "report.html", title="Mine")
     page = Page(path.read_text(encoding="utf-8"))
     assert page.actions
@@ -88,13 +88,13 @@ def test_report_is_one_file_with_everything(tmp_path):
 
 
 def report_about(name, folder) -> Page:
-    """A report where title, methods, tasks, regimes and strategies have one name."""
+    """A report where title, methods, tasks, budgets and strategies have one name."""
     runs = [
-        made_run(method, [0.5, 0.6 + seed / 10], task=name, regime=name, seed=seed, weights=weights)
+        made_run(method, [0.5, 0.6 + seed / 10], task=name, budget=name, seed=seed, weights=weights)
         for seed in range(2)
         for method, weights in ((name, {name: 1}), ("random", None))
     ]
-    runs.append(made_run(f"{name} alone", [0.7], task="other", regime=name))
+    runs.append(made_run(f"{name} alone", [0.7], task="other", budget=name))
     path = write_report(Results(runs), folder / "report.html", title=name)
     return Page(path.read_text(encoding="utf-8"))
 

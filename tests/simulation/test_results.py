@@ -55,7 +55,7 @@ def test_missing_runs_are_nan_and_kept_out_of_pairs():
     assert np.isnan(results.aubc()[:, 2, 2]).all()
     (row, _) = difference_table(results, "slow", "bad")
     assert row["n_pairs"] == 2
-    full = method_table(made_results().select(regimes=["low"]))
+    full = method_table(made_results().select(budgets=["low"]))
     # The means use the seeds that all have: 0 and 1.
     means = {row["method"]: row["mean_aubc"] for row in method_table(results)}
     assert means["slow"] < {row["method"]: row["mean_aubc"] for row in full}["slow"]
@@ -119,7 +119,7 @@ def test_penalties():
 
 
 def test_labels_saved():
-    runs = [*made_results(), made_run("random", [0.75], task="a", regime="full")]
+    runs = [*made_results(), made_run("random", [0.75], task="a", budget="full")]
     rows = {row["method"]: row for row in labels_saved(Results(runs), share=0.9)}
     # Target .675; random ends at .71 (mean) after .605, slow passes .655 then .81.
     assert rows["random"]["labels"] == pytest.approx(20 + 10 * (0.675 - 0.605) / 0.105)
@@ -127,7 +127,7 @@ def test_labels_saved():
     assert rows["slow"]["ratio"] == pytest.approx(rows["slow"]["labels"] / rows["random"]["labels"])
     assert rows["bad"]["labels"] == float("inf")
     assert labels_saved(made_results()) == []
-    hard = [*made_results(), made_run("random", [1.0], task="a", regime="full")]
+    hard = [*made_results(), made_run("random", [1.0], task="a", budget="full")]
     assert all(np.isnan(row["ratio"]) for row in labels_saved(Results(hard)))
 
 

@@ -1,4 +1,4 @@
-"""Tasks: regimes, first samples, loaders and variants."""
+"""Tasks: budgets, first samples, loaders and variants."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skautoal.simulation import (
-    Regime,
+    Budget,
     Task,
     imbalanced,
     list_tasks,
@@ -23,25 +23,25 @@ from tests.simulation._tiny import tiny_task
 
 
 @given(st.integers(1, 50), st.integers(1, 50), st.integers(0, 30), st.integers(2, 3000))
-def test_regimes_never_label_more_than_half(n_initial, n_instances, n_rounds, n_pool):
-    regime = Regime("r", n_initial, n_instances, n_rounds)
-    fitted = regime.fit_to(n_pool)
+def test_budgets_never_label_more_than_half(n_initial, n_instances, n_rounds, n_pool):
+    budget = Budget("r", n_initial, n_instances, n_rounds)
+    fitted = budget.fit_to(n_pool)
     assert fitted.n_labels <= n_pool / 2
-    if regime.n_labels <= n_pool / 2:
-        assert fitted == regime
+    if budget.n_labels <= n_pool / 2:
+        assert fitted == budget
 
 
-def test_regimes_of_the_protocol():
+def test_budgets_of_the_protocol():
     task = load_task("digits")
-    assert task.regime("low") == Regime("low", 10, 10, 20)
-    assert task.regime("mid") == Regime("mid", 100, 50, 10)
-    own = Regime("own", 1, 2, 3)
-    task = Task("t", np.zeros((4, 1)), [0, 1, 0, 1], np.zeros((1, 1)), [0], regimes={"low": own})
-    assert task.regime("low") is own
-    with pytest.raises(ValueError, match="no regime 'high'"):
-        task.regime("high")
+    assert task.budget("low") == Budget("low", 10, 10, 20)
+    assert task.budget("mid") == Budget("mid", 100, 50, 10)
+    own = Budget("own", 1, 2, 3)
+    task = Task("t", np.zeros((4, 1)), [0, 1, 0, 1], np.zeros((1, 1)), [0], budgets={"low": own})
+    assert task.budget("low") is own
+    with pytest.raises(ValueError, match="no budget 'high'"):
+        task.budget("high")
     with pytest.raises(ValueError, match="'n_rounds'"):
-        Regime("r", 1, 1, -1)
+        Budget("r", 1, 1, -1)
 
 
 def test_tasks_check_their_arrays():

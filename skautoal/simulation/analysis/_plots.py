@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._drawing import axes_of, line_styles, plain_text
-from ._results import Results, Setting
+from ..._drawing import axes_of, line_styles, plain_text
+from ..runs._results import Results, Setting
 from ._statistics import confidence_interval
 from ._tables import penalties_of, rank_summary
 
@@ -24,7 +24,7 @@ def plot_learning_curves(results: Results, setting: Setting, *, metric="accuracy
     results : Results
         The runs.
     setting : Setting
-        Task and regime, one of ``results.settings``.
+        Task and budget, one of ``results.settings``.
     metric : {"accuracy", "balanced_accuracy", "log_loss"}, default="accuracy"
         What to show.
     ax : matplotlib Axes, optional
@@ -146,7 +146,7 @@ def plot_strategy_weights(results: Results, method: str, setting: Setting, *, ax
     method : str
         Name of the method.
     setting : Setting
-        Task and regime.
+        Task and budget.
     ax : matplotlib Axes, optional
         Where to draw; a new figure by default.
 

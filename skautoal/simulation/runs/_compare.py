@@ -14,15 +14,15 @@ from joblib import Parallel, delayed, effective_n_jobs
 from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
-from .._fingerprint import describe
-from ..exceptions import SimulationError, SkautoalWarning
-from ._loaders import load_task
+from ..._fingerprint import describe
+from ...exceptions import SimulationError, SkautoalWarning
+from ..tasks._loaders import load_task
+from ..tasks._task import Budget, Task
 from ._methods import as_sampler, named_methods
 from ._result import SimulationResult
 from ._results import FULL, Results
 from ._simulate import simulate
 from ._store import RunStore
-from ._tasks import Regime, Task
 
 
 def compare(
@@ -30,7 +30,7 @@ def compare(
     tasks,
     *,
     seeds=10,
-    regimes=("low", "mid"),
+    budgets=("low", "mid"),
     full_data=False,
     out=None,
     n_jobs=None,
@@ -56,8 +56,8 @@ def compare(
     seeds : int or list of int, default=10
         Seeds, or how many: 0, 1, 2, ... Runs of one seed are paired: same first samples,
         same weights of the nets at the start of each round.
-    regimes : str, Regime, or list of them, default=("low", "mid")
-        Budgets; see :meth:`Task.regime`.
+    budgets : str, Budget, or list of them, default=("low", "mid")
+        Budgets; see :meth:`Task.budget`.
     full_data : bool, default=False
         Whether to train on each whole pool as well, with the first seed: the reference
         of :func:`labels_saved`.
@@ -74,22 +74,54 @@ def compare(
     Returns
     -------
     results : Results
-        In the order tasks, regimes, methods, seeds.
+        In the order tasks, budgets, methods, seeds.
 
     Examples
     --------
-    >>> from skautoal.simulation import Regime, compare, load_task
+    >>> from skautoal.simulation import Budget, compare, load_task
     >>> task = load_task("digits").subset(200, 100)
     >>> results = compare(["random", "margin"], task, seeds=2, verbose=0,
-    ...                   regimes=Regime("tiny", 20, 10, 2))
+    ...                   budgets=Budget("tiny", 20, 10, 2))
     >>> results
     Results(4 runs: 2 methods, 1 settings, 2 seeds)
 
     """
     if on_error not in ("raise", "warn"):
         raise ValueError(f"'on_error' must be 'raise' or 'warn'; got {on_error!r}.")
-    jobs = _plan(
-        named_methods(methods), _as_tasks(tasks), _as_seeds(seeds), _as_list(regimes), full_data
+    plan = plan_runs(methods, tasks, seeds=seeds, budgets=budgets, full_data=full_data, out=out)
+    return run_plan(plan, n_jobs=n_jobs, on_error=on_error, verbose=verbose)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: what to do, and its complete description."""
+
+    name: str
+    method: object
+    task: Task
+    budget: Budget
+    seed: int
+    config: dict
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All runs of a comparison, and the results of those that are finished, by number."""
+
+    jobs: list[Run]
+    finished: dict[int, SimulationResult]
+    store: RunStore | None
+
+    @property
+    def todo(self) -> list[Run]:
+        """Runs that are not finished."""
+        return [job for number, job in enumerate(self.jobs) if number not in self.finished]
+
+
+def plan_runs(methods, tasks, *, seeds, budgets, full_data, out) -> Plan:
+    """Return what :func:`compare` will do; parameters as there."""
+    jobs = _jobs(
+        named_methods(methods), _as_tasks(tasks), _as_seeds(seeds), _as_list(budgets), full_data
     )
     store = None if out is None else RunStore(out)
     finished: dict[int, SimulationResult] = {}
@@ -97,6 +129,12 @@ def compare(
         found = ((number, store.get(job.config)) for number, job in enumerate(jobs))
         finished = {number: result for number, result in found if result is not None}
         store.warn_of_differences()
+    return Plan(jobs, finished, store)
+
+
+def run_plan(plan: Plan, *, n_jobs, on_error, verbose) -> Results:
+    """Do the runs of a plan that are missing; parameters as those of :func:`compare`."""
+    jobs, finished, store = plan.jobs, dict(plan.finished), plan.store
     todo = [(number, job) for number, job in enumerate(jobs) if number not in finished]
     bar = tqdm(total=len(jobs), initial=len(finished), desc="runs", disable=not verbose)
     # Here for runs in this process; workers of another process limit their own.
@@ -113,18 +151,6 @@ def compare(
 
 
 @dataclass(frozen=True)
-class _Job:
-    """One run: what to do, and its complete description."""
-
-    name: str
-    method: object
-    task: Task
-    regime: Regime
-    seed: int
-    config: dict
-
-
-@dataclass(frozen=True)
 class _Failure:
     """A run that raised; text, because exceptions do not always survive a process."""
 
@@ -133,30 +159,30 @@ class _Failure:
     trace: str
 
 
-def _plan(methods, tasks, seeds, regimes, full_data) -> list[_Job]:
+def _jobs(methods, tasks, seeds, budgets, full_data) -> list[Run]:
     configs = {name: describe(as_sampler(method)) for name, method in methods.items()}
     jobs = []
     for task in tasks:
         runs = [
-            (name, method, configs[name], regime, seed)
-            for regime in _as_regimes(regimes, task)
+            (name, method, configs[name], budget, seed)
+            for budget in _as_budgets(budgets, task)
             for name, method in methods.items()
             for seed in seeds
         ]
         if full_data:
-            everything = Regime(FULL, len(task.y_train), 1, 0)
+            everything = Budget(FULL, len(task.y_train), 1, 0)
             config = describe(as_sampler("random"))
             runs.append(("random", "random", config, everything, seeds[0]))
         task_config = _describe_task(task)
-        for name, method, method_config, regime, seed in runs:
+        for name, method, method_config, budget, seed in runs:
             config = {
                 "name": name,
                 "method": method_config,
                 "task": task_config,
-                "regime": asdict(regime),
+                "budget": asdict(budget),
                 "seed": seed,
             }
-            jobs.append(_Job(name, method, task, regime, seed, config))
+            jobs.append(Run(name, method, task, budget, seed, config))
     return jobs
 
 
@@ -170,8 +196,8 @@ def _describe_task(task: Task) -> dict:
     }
 
 
-def _run(number: int, job: _Job) -> tuple[int, SimulationResult | _Failure]:
-    task, regime = job.task, job.regime
+def _run(number: int, job: Run) -> tuple[int, SimulationResult | _Failure]:
+    task, budget = job.task, job.budget
     try:
         with one_thread():
             result = simulate(
@@ -181,16 +207,16 @@ def _run(number: int, job: _Job) -> tuple[int, SimulationResult | _Failure]:
                 task.y_train,
                 task.X_test,
                 task.y_test,
-                n_initial=regime.n_initial,
-                n_instances=regime.n_instances,
-                n_rounds=regime.n_rounds,
+                n_initial=budget.n_initial,
+                n_instances=budget.n_instances,
+                n_rounds=budget.n_rounds,
                 random_state=job.seed,
                 initial=task.initial,
             )
     except Exception as exc:
-        name = f"{job.name!r} on {task.name!r} ({regime.name}, seed {job.seed})"
+        name = f"{job.name!r} on {task.name!r} ({budget.name}, seed {job.seed})"
         return number, _Failure(name, f"{type(exc).__name__}: {exc}", traceback.format_exc())
-    return number, replace(result, method=job.name, task=task.name, regime=regime.name)
+    return number, replace(result, method=job.name, task=task.name, budget=budget.name)
 
 
 def _stream(todo, n_jobs) -> Iterator[tuple[int, SimulationResult | _Failure]]:
@@ -254,9 +280,9 @@ def _as_seeds(seeds) -> list[int]:
     return [int(seed) for seed in seeds]
 
 
-def _as_regimes(regimes, task: Task) -> list[Regime]:
-    regimes = [r if isinstance(r, Regime) else task.regime(r) for r in regimes]
-    names = [regime.name for regime in regimes]
+def _as_budgets(budgets, task: Task) -> list[Budget]:
+    budgets = [r if isinstance(r, Budget) else task.budget(r) for r in budgets]
+    names = [budget.name for budget in budgets]
     if len(set(names)) != len(names) or FULL in names or not names:
-        raise ValueError(f"'regimes' must have distinct names other than {FULL!r}; got {names}.")
-    return regimes
+        raise ValueError(f"'budgets' must have distinct names other than {FULL!r}; got {names}.")
+    return budgets

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from ._tasks import Task
+from ._task import Task
 
 #: Environment variable with the folder of the user's ``.npz`` files.
 DATA_VARIABLE = "SKAUTOAL_DATA"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._curves import labels_to_reach
-from ._results import Results, Setting
+from ..runs._curves import labels_to_reach
+from ..runs._results import Results, Setting
 from ._statistics import (
     confidence_interval,
     critical_difference,
@@ -32,7 +32,7 @@ def summary_table(results: Results, metric: str = "accuracy") -> list[dict]:
     Returns
     -------
     rows : list of dict
-        Task, regime, method, number of seeds, mean area, and half the width of its 95 %
+        Task, budget, method, number of seeds, mean area, and half the width of its 95 %
         confidence interval.
 
     """
@@ -80,7 +80,7 @@ def difference_table(
     Returns
     -------
     rows : list of dict
-        Task, regime, number of pairs, mean difference (positive: the method is better),
+        Task, budget, number of pairs, mean difference (positive: the method is better),
         half the width of its 95 % confidence interval, p, and p corrected over the
         settings.
 
@@ -235,7 +235,7 @@ def labels_saved(results: Results, *, reference: str = "random", share: float = 
     Returns
     -------
     rows : list of dict
-        Task, regime, method, labels (infinite if the curve does not get there), and the
+        Task, budget, method, labels (infinite if the curve does not get there), and the
         ratio (NaN if the reference does not get there).
 
     """
@@ -300,7 +300,7 @@ def complete_methods(results: Results) -> Results:
         if all(results.runs(method, setting) for setting in results.settings)
     ]
     if not kept:
-        raise ValueError("No method was run in all settings; select tasks or regimes first.")
+        raise ValueError("No method was run in all settings; select tasks or budgets first.")
     return results.select(kept)
 
 
@@ -329,4 +329,4 @@ def _mean_known(values: np.ndarray) -> float:
 
 
 def _names(setting: Setting) -> dict[str, str]:
-    return {"task": setting.task, "regime": setting.regime}
+    return {"task": setting.task, "budget": setting.budget}

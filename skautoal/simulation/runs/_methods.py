@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from sklearn.base import clone
 
-from .. import baselines, samplers
-from ..samplers import AutoALSampler, StrategySampler
-from ..samplers._base import BaseSampler
-from ..search import Search
-from ..strategies import STRATEGIES, get_strategy
+from ... import baselines, samplers
+from ...samplers import AutoALSampler, StrategySampler
+from ...samplers._base import BaseSampler
+from ...search import Search
+from ...strategies import STRATEGIES, get_strategy
 
 #: Parameters of AutoALSampler that are methods of their own.
 AUTOAL: dict[str, dict] = {

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
-from .._frames import as_frame
+from ..._frames import as_frame
 from ._curves import aubc
 
 #: Columns that say how good a net is.
@@ -50,7 +50,7 @@ class SimulationResult:
 
     Attributes
     ----------
-    method, task, regime : str
+    method, task, budget : str
         Names of what was run.
     seed : int or None
         Seed of the run.
@@ -64,7 +64,7 @@ class SimulationResult:
 
     method: str
     task: str
-    regime: str
+    budget: str
     seed: int | None
     rounds: list[Round] = field(default_factory=list)
     seconds_train: list[float] = field(default_factory=list)
@@ -126,7 +126,7 @@ class SimulationResult:
         rows : list of dict
 
         """
-        names = {key: getattr(self, key) for key in ("method", "task", "regime", "seed")}
+        names = {key: getattr(self, key) for key in ("method", "task", "budget", "seed")}
         rows = []
         for number, row in enumerate(self.rounds):
             rows.append({**names, "round": number, **asdict(row)})

@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..data._rows import n_samples, take_rows
+from ...data._rows import n_samples, take_rows
 from ._nets import standard_net
 
 #: How the first samples to label are drawn.
@@ -18,7 +18,7 @@ INITIAL = ("random", "balanced", "skewed")
 
 
 @dataclass(frozen=True)
-class Regime:
+class Budget:
     """How many labels there are at the start, how many a round brings, how many rounds.
 
     Parameters
@@ -50,15 +50,15 @@ class Regime:
         """Labels at the end."""
         return self.n_initial + self.n_rounds * self.n_instances
 
-    def fit_to(self, n_pool: int) -> Regime:
-        """The same regime, scaled down so that it never labels more than half of a pool."""
+    def fit_to(self, n_pool: int) -> Budget:
+        """The same budget, scaled down so that it never labels more than half of a pool."""
         share = n_pool / 2 / self.n_labels
         if share >= 1:
             return self
         n_initial = max(1, int(share * self.n_initial))
         n_instances = max(1, int(share * self.n_instances))
         n_rounds = min(self.n_rounds, max(0, (n_pool // 2 - n_initial) // n_instances))
-        return Regime(self.name, n_initial, n_instances, n_rounds)
+        return Budget(self.name, n_initial, n_instances, n_rounds)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,9 +78,9 @@ class Task:
     initial : {"random", "balanced", "skewed"}, default="random"
         How the first samples are drawn: uniformly; the same number of each class; only
         from half of the classes.
-    regimes : dict of str to Regime, optional
+    budgets : dict of str to Budget, optional
         Budgets of this task by name; they win over those of the same name that
-        :meth:`regime` knows.
+        :meth:`budget` knows.
 
     Examples
     --------
@@ -88,8 +88,8 @@ class Task:
     >>> task = load_digits_task()
     >>> task.X_train.shape, task.n_classes
     ((1347, 64), 10)
-    >>> task.regime("low")
-    Regime(name='low', n_initial=10, n_instances=10, n_rounds=20)
+    >>> task.budget("low")
+    Budget(name='low', n_initial=10, n_instances=10, n_rounds=20)
 
     """
 
@@ -100,7 +100,7 @@ class Task:
     y_test: np.ndarray
     net: object = None
     initial: str = "random"
-    regimes: Mapping[str, Regime] = field(default_factory=dict)
+    budgets: Mapping[str, Budget] = field(default_factory=dict)
 
     def __post_init__(self):
         for part in ("train", "test"):
@@ -132,8 +132,8 @@ class Task:
             return self.net
         return standard_net(np.shape(cast(ArrayLike, self.X_train)), self.n_classes)
 
-    def regime(self, name: str, *, scaled: bool = True) -> Regime:
-        """The regime ``"low"`` or ``"mid"`` for this task, or one of its own.
+    def budget(self, name: str, *, scaled: bool = True) -> Budget:
+        """The budget ``"low"`` or ``"mid"`` for this task, or one of its own.
 
         low starts with C labels and adds C in each of 20 rounds; mid starts with 10 C and
         adds 5 C in each of 10 rounds, C being the number of classes. Small pools get
@@ -148,17 +148,17 @@ class Task:
 
         Returns
         -------
-        regime : Regime
+        budget : Budget
 
         """
-        if name in self.regimes:
-            return self.regimes[name]
+        if name in self.budgets:
+            return self.budgets[name]
         C = self.n_classes
-        regimes = {"low": Regime("low", C, C, 20), "mid": Regime("mid", 10 * C, 5 * C, 10)}
-        if name not in regimes:
-            known = [*regimes, *self.regimes]
-            raise ValueError(f"Task {self.name!r} has no regime {name!r}; it has {known}.")
-        return regimes[name].fit_to(len(self.y_train)) if scaled else regimes[name]
+        budgets = {"low": Budget("low", C, C, 20), "mid": Budget("mid", 10 * C, 5 * C, 10)}
+        if name not in budgets:
+            known = [*budgets, *self.budgets]
+            raise ValueError(f"Task {self.name!r} has no budget {name!r}; it has {known}.")
+        return budgets[name].fit_to(len(self.y_train)) if scaled else budgets[name]
 
     def subset(self, n_train: int | None = None, n_test: int | None = None, *, seed: int = 0):
         """The same task with a smaller pool or test set, drawn class by class.

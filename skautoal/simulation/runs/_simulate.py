@@ -6,12 +6,12 @@ import time
 
 import numpy as np
 
-from .._rng import derive_seed, draw_seed
-from ..data._labels import check_labels
-from ..data._rows import n_samples, take_rows
+from ..._rng import derive_seed, draw_seed
+from ...data._labels import check_labels
+from ...data._rows import n_samples, take_rows
+from ..tasks._task import Budget, draw_initial
 from ._methods import as_sampler, method_name
 from ._result import Round, SimulationResult
-from ._tasks import Regime, draw_initial
 
 
 def simulate(
@@ -73,12 +73,12 @@ def simulate(
     [6, 10, 14]
 
     """
-    regime = Regime("custom", n_initial, n_instances, n_rounds)
+    budget = Budget("custom", n_initial, n_instances, n_rounds)
     y_train, y_test = check_labels(y_train, X_train, "y_train"), check_labels(y_test, X_test)
     n_pool = n_samples(X_train)
-    if regime.n_labels > n_pool:
+    if budget.n_labels > n_pool:
         raise ValueError(
-            f"'n_initial' + 'n_rounds' * 'n_instances' is {regime.n_labels}, but the pool"
+            f"'n_initial' + 'n_rounds' * 'n_instances' is {budget.n_labels}, but the pool"
             f" holds {n_pool} samples. Ask for fewer."
         )
     seed = draw_seed(random_state)
@@ -88,7 +88,7 @@ def simulate(
         sampler.set_params(estimator=net)
     if sampler.get_params(deep=False).get("classes") is None:
         sampler.set_params(classes=classes)
-    result = SimulationResult(method_name(method), "", regime.name, seed)
+    result = SimulationResult(method_name(method), "", budget.name, seed)
     picked = _first_rows(initial, y_train, n_initial, derive_seed(seed, "initial"))
     is_labeled = np.zeros(n_pool, dtype=bool)
     seconds_query, weights = 0.0, None

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..data._rows import take_rows
-from ._tasks import Task
+from ...data._rows import take_rows
+from ._task import Task
 
 
 def imbalanced(task: Task, ratio: float = 10.0, *, seed: int = 0) -> Task:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from skorch import NeuralNetClassifier
 from torch import nn
 
-from ..modules import MLP, LinearHead, SmallCNN
+from ..._net import NeuralNetClassifier
+from ...modules import MLP, LinearHead, SmallCNN
 
 #: Vectors at least this long are taken for embeddings of a pretrained network.
 _EMBEDDING_WIDTH = 256

@@ -10,25 +10,21 @@ import warnings
 from collections import Counter
 from dataclasses import asdict
 from functools import cache
+from importlib.metadata import version
 from itertools import pairwise
 from math import isfinite
 from pathlib import Path
 
-import joblib
-import numpy as np
-import scipy
-import sklearn
-import skorch
-import torch
-
-import skautoal
-
-from .._files import write_whole
-from .._fingerprint import key_of
-from ..exceptions import SkautoalWarning
+from ..._files import write_whole
+from ..._fingerprint import key_of
+from ..._version import __version__
+from ...exceptions import SkautoalWarning
 from ._result import METRICS, SECONDS, Round, SimulationResult
 
 _FORMAT = "skautoal-run-1"
+#: Distributions that the numbers of a run depend on, besides skautoal itself.
+_DEPENDENCIES = ("torch", "skorch", "scikit-learn", "scipy", "numpy", "joblib")
+
 _MAX_BYTES = 2**26  # JSON grows in memory; a run of a thousand rounds has less than 2^20
 
 
@@ -86,7 +82,7 @@ class RunStore:
             except _UnusableFile as exc:
                 warnings.warn(f"{path} {exc}; it is left out.", SkautoalWarning, stacklevel=2)
         self.warn_of_differences()
-        return sorted(results, key=lambda r: (r.task, r.regime, r.method, r.seed))
+        return sorted(results, key=lambda r: (r.task, r.budget, r.method, r.seed))
 
     def warn_of_differences(self) -> None:
         """Warn once about runs that were read and had been computed by other software."""
@@ -132,7 +128,7 @@ def _read(path: Path) -> tuple[SimulationResult, dict[str, str]]:
         raise _UnusableFile("is not a run of skautoal")
     try:
         config = record["config"]
-        names = {key: record[key] for key in ("method", "task", "regime", "seed", *SECONDS)}
+        names = {key: record[key] for key in ("method", "task", "budget", "seed", *SECONDS)}
         result = SimulationResult(**names, rounds=[Round(**row) for row in record["rounds"]])
         _check_types(result)
         then = dict(record["software"])
@@ -153,7 +149,7 @@ def _refuse_constant(name: str):
 
 def _check_types(result: SimulationResult) -> None:
     """Refuse a run whose values are not what tables and plots take them for."""
-    names = (result.method, result.task, result.regime)
+    names = (result.method, result.task, result.budget)
     rows = [(asdict(row), row.strategy_weights or {}) for row in result.rounds]
     seconds = [second for column in SECONDS for second in getattr(result, column)]
     fine = (
@@ -186,15 +182,19 @@ def _is_number(value: object) -> bool:
 
 @cache
 def software() -> dict[str, str]:
-    """Versions of everything that a run's numbers depend on."""
-    modules = (skautoal, torch, skorch, sklearn, scipy, np, joblib)
-    versions = {module.__name__: str(module.__version__) for module in modules}
-    return {"python": platform.python_version(), **versions, "source": _source_digest()}
+    """Return the versions of everything that the numbers of a run depend on."""
+    installed = {name: version(name) for name in _DEPENDENCIES}
+    return {
+        "python": platform.python_version(),
+        "skautoal": __version__,
+        **installed,
+        "source": _source_digest(),
+    }
 
 
 def _source_digest() -> str:
-    """Hash of skautoal's code: between two releases the version says nothing."""
-    root = Path(skautoal.__file__).parent
+    """Hash the package's code: between two releases the version stays the same."""
+    root = Path(__file__).parents[2]
     digest = hashlib.sha256()
     for path in sorted(root.rglob("*.py")):
         digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())

@@ -8,9 +8,9 @@ import math
 from html import escape
 from pathlib import Path
 
-from .._files import write_whole
+from ..._files import write_whole
+from ..runs._results import Results
 from . import _plots
-from ._results import Results
 from ._tables import (
     complete_methods,
     cost_table,
@@ -139,7 +139,7 @@ def _of_setting(results: Results, setting) -> str:
     rows = [
         {key: row[key] for key in ("method", "n_seeds", "aubc", "ci")}
         for row in summary_table(results)
-        if (row["task"], row["regime"]) == (setting.task, setting.regime)
+        if (row["task"], row["budget"]) == (setting.task, setting.budget)
     ]
     rows.sort(key=lambda row: -row["aubc"])
     plot = _image(_plots.plot_learning_curves(results, setting), f"learning curves, {setting}")
@@ -184,8 +184,8 @@ def _weights(results: Results) -> str:
 
 def _with_setting(rows: list[dict]) -> list[dict]:
     return [
-        {"setting": f"{row['task']} ({row['regime']})"}
-        | {key: value for key, value in row.items() if key not in ("task", "regime")}
+        {"setting": f"{row['task']} ({row['budget']})"}
+        | {key: value for key, value in row.items() if key not in ("task", "budget")}
         for row in rows
     ]
 

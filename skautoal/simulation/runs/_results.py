@@ -9,30 +9,30 @@ from pathlib import Path
 
 import numpy as np
 
-from .._frames import as_frame
+from ..._frames import as_frame
 from ._result import SimulationResult
 from ._store import RunStore
 
-#: Regime of the runs that train on the whole pool, for reference.
+#: Budget of the runs that train on the whole pool, for reference.
 FULL = "full"
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A task under a regime: what methods are compared on.
+    """A task under a budget: what methods are compared on.
 
     Attributes
     ----------
-    task, regime : str
+    task, budget : str
         Their names.
 
     """
 
     task: str
-    regime: str
+    budget: str
 
     def __str__(self) -> str:
-        return f"{self.task} ({self.regime})"
+        return f"{self.task} ({self.budget})"
 
 
 class Results(Sequence):
@@ -41,14 +41,14 @@ class Results(Sequence):
     Parameters
     ----------
     runs : iterable of SimulationResult
-        The runs; two of the same method, task, regime and seed are an error.
+        The runs; two of the same method, task, budget and seed are an error.
 
     Attributes
     ----------
     methods : list of str
         Methods in order of appearance.
     settings : list of Setting
-        Tasks under regimes in order of appearance.
+        Tasks under budgets in order of appearance.
     seeds : list of int
         Seeds, sorted.
 
@@ -58,17 +58,17 @@ class Results(Sequence):
         self._runs = list(runs)
         self._by_name: dict[tuple, SimulationResult] = {}
         for run in self._runs:
-            name = (run.method, run.task, run.regime, run.seed)
+            name = (run.method, run.task, run.budget, run.seed)
             if name in self._by_name:
                 raise ValueError(
                     f"There are two different runs of {run.method!r} on {run.task!r}"
-                    f" ({run.regime}) with seed {run.seed}: their configurations differ."
+                    f" ({run.budget}) with seed {run.seed}: their configurations differ."
                     " Keep studies in folders of their own, or give the methods names."
                 )
             self._by_name[name] = run
-        compared = [run for run in self._runs if run.regime != FULL]
+        compared = [run for run in self._runs if run.budget != FULL]
         self.methods = list(dict.fromkeys(run.method for run in compared))
-        self.settings = list(dict.fromkeys(Setting(run.task, run.regime) for run in compared))
+        self.settings = list(dict.fromkeys(Setting(run.task, run.budget) for run in compared))
         seeds = {run.seed for run in compared}
         self.seeds = sorted(seeds, key=lambda seed: -1 if seed is None else seed)
 
@@ -115,12 +115,12 @@ class Results(Sequence):
         """
         return as_frame(self.rows(seconds=seconds))
 
-    def select(self, methods=None, *, tasks=None, regimes=None) -> Results:
-        """The runs of some methods, tasks or regimes, methods in the order given.
+    def select(self, methods=None, *, tasks=None, budgets=None) -> Results:
+        """The runs of some methods, tasks or budgets, methods in the order given.
 
         Parameters
         ----------
-        methods, tasks, regimes : list of str, optional
+        methods, tasks, budgets : list of str, optional
             What to keep; None keeps all.
 
         Returns
@@ -135,7 +135,7 @@ class Results(Sequence):
         kept = [
             run
             for run in self._runs
-            if (tasks is None or run.task in tasks) and (regimes is None or run.regime in regimes)
+            if (tasks is None or run.task in tasks) and (budgets is None or run.budget in budgets)
         ]
         by_method = [run for name in order for run in kept if run.method == name]
         return Results(by_method)
@@ -148,14 +148,14 @@ class Results(Sequence):
         method : str
             Its name.
         setting : Setting
-            Task and regime.
+            Task and budget.
 
         Returns
         -------
         runs : list of SimulationResult
 
         """
-        names = [(method, setting.task, setting.regime, seed) for seed in self.seeds]
+        names = [(method, setting.task, setting.budget, seed) for seed in self.seeds]
         return [self._by_name[name] for name in names if name in self._by_name]
 
     def aubc(self, metric: str = "accuracy") -> np.ndarray:
@@ -187,7 +187,7 @@ class Results(Sequence):
         Parameters
         ----------
         setting : Setting
-            Task and regime.
+            Task and budget.
         metric : {"accuracy", "balanced_accuracy", "log_loss"}, default="accuracy"
             What the curves show.
 
@@ -224,7 +224,7 @@ class Results(Sequence):
 
         """
         values = [
-            run.rounds[-1].accuracy for run in self._runs if run.regime == FULL and run.task == task
+            run.rounds[-1].accuracy for run in self._runs if run.budget == FULL and run.task == task
         ]
         return float(np.mean(values)) if values else None
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from skorch import NeuralNetClassifier
 from torch import nn
 
-from ..modules import ResNet18
+from ..._net import NeuralNetClassifier
+from ...modules import ResNet18
 from ._loaders import data_folder, scale_images
 from ._readers import (
     ImageData,
@@ -17,7 +17,7 @@ from ._readers import (
     read_svhn,
     read_tiny_imagenet,
 )
-from ._tasks import Regime, Task
+from ._task import Budget, Task
 
 _CIFAR = "https://www.cs.toronto.edu/~kriz/cifar.html (the binary version)"
 _MEDMNIST = "https://medmnist.com (the 28 x 28 version)"
@@ -64,7 +64,7 @@ class PaperExperiment:
     batch: float = 0.02
     n_rounds: int = 18
 
-    def regime(self, n_pool: int) -> Regime:
+    def budget(self, n_pool: int) -> Budget:
         """Budget for a pool of some size.
 
         Parameters
@@ -74,11 +74,11 @@ class PaperExperiment:
 
         Returns
         -------
-        regime : Regime
+        budget : Budget
 
         """
         start, batch = (max(1, round(share * n_pool)) for share in (self.start, self.batch))
-        return Regime("paper", start, batch, self.n_rounds)
+        return Budget("paper", start, batch, self.n_rounds)
 
     def build_net(self, **params) -> NeuralNetClassifier:
         """The net, on a CUDA device if there is one.
@@ -211,7 +211,7 @@ PAPER_EXPERIMENTS: dict[str, PaperExperiment] = {
 
 
 def load_paper_task(name: str, folder=None, **net_params) -> Task:
-    """Task of one of the paper's experiments, with its net and the regime ``"paper"``.
+    """Task of one of the paper's experiments, with its net and the budget ``"paper"``.
 
     Parameters
     ----------
@@ -232,8 +232,8 @@ def load_paper_task(name: str, folder=None, **net_params) -> Task:
     >>> from skautoal.simulation import PAPER_EXPERIMENTS
     >>> sorted(PAPER_EXPERIMENTS)
     ['cifar10', 'cifar100', 'organcmnist', 'pathmnist', 'svhn', 'tinyimagenet', 'tissuemnist']
-    >>> PAPER_EXPERIMENTS["cifar10"].regime(50_000)
-    Regime(name='paper', n_initial=2000, n_instances=1000, n_rounds=18)
+    >>> PAPER_EXPERIMENTS["cifar10"].budget(50_000)
+    Budget(name='paper', n_initial=2000, n_instances=1000, n_rounds=18)
 
     """
     if name not in PAPER_EXPERIMENTS:
@@ -254,5 +254,5 @@ def load_paper_task(name: str, folder=None, **net_params) -> Task:
         X_test,
         y_test,
         net=experiment.build_net(**net_params),
-        regimes={"paper": experiment.regime(len(y_train))},
+        budgets={"paper": experiment.budget(len(y_train))},
     )

@@ -7,12 +7,12 @@ import io
 import json
 from pathlib import Path
 
-from .._files import write_whole
-from ._result import SECONDS
-from ._results import Results
+from ..._files import write_whole
+from ..runs._result import SECONDS
+from ..runs._results import Results
 from ._tables import method_table, summary_table
 
-_NAMES = ("method", "task", "regime", "seed", "round")
+_NAMES = ("method", "task", "budget", "seed", "round")
 
 
 def write_tables(results: Results, folder) -> list[Path]:
@@ -39,7 +39,7 @@ def overview(results: Results) -> str:
         rows = [
             row
             for row in summary_table(results)
-            if (row["task"], row["regime"]) == (setting.task, setting.regime)
+            if (row["task"], row["budget"]) == (setting.task, setting.budget)
         ]
         for row in sorted(rows, key=lambda row: -row["aubc"]):
             lines.append(

@@ -1,0 +1,17 @@
+"""The command ``skautoal report``: the HTML page of a folder of runs."""
+
+from __future__ import annotations
+
+import argparse
+
+from ..simulation import load_results, write_report
+from ._outputs import check_output_file
+
+
+def report(options: argparse.Namespace) -> None:
+    """Write the report, into the folder of runs unless the user names another file."""
+    if options.out is not None:
+        check_output_file(options.out, "--out")
+    results = load_results(options.folder)
+    path = write_report(results, options.out or options.folder / "report.html")
+    print(f"Written: {path}\nNext: open it in a browser.")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..ops._reductions import mean_of_passes
+from ..ops._uncertainty import entropy
 from ._base import ScoreStrategy
-from ._entropy import entropy
 
 
 class BALD(ScoreStrategy):

@@ -8,9 +8,9 @@ from torch import Tensor
 
 from ..ops._distances import row_blocks
 from ..ops._greedy import lazy_greedy
+from ..ops._uncertainty import entropy
 from ._base import BatchStrategy
 from ._checks import check_integer
-from ._entropy import entropy
 
 _BLOCK = 64  # gains evaluated at a time: each costs O(K C T)
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..ops._uncertainty import entropy, least_confidence, margin
 from ..signals import Signals
 from ._base import ScoreStrategy
 from ._checks import check_choice, check_number
-from ._entropy import entropy
-from ._least_confidence import least_confidence
-from ._margin import margin
 
 _CRITERIA = {
     "entropy": entropy,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..ops._kmeans import nearest_to_centers
+from ..ops._uncertainty import entropy
 from ._base import BatchStrategy
 from ._checks import check_number
-from ._entropy import entropy
 
 
 class Clue(BatchStrategy):

@@ -11,9 +11,9 @@ from torch import Tensor
 from ..ops._distances import squared_distances
 from ..ops._neighbors import nearest_neighbors
 from ..ops._ranking import round_robin, top_k
+from ..ops._uncertainty import margin
 from ._base import BatchStrategy
 from ._checks import check_integer
-from ._margin import margin
 
 _MAX_CLUSTERED = 5_000  # rows of the linkage: it holds all their distances
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from .._rng import hash_rows
 from ..ops._gaussians import GaussianMixture
 from ..ops._ranking import top_k
+from ..ops._uncertainty import entropy
 from ._base import ScoreStrategy, _as_rng
 from ._checks import labeled_signals
-from ._entropy import entropy
 from ._training import scores_along
 
 

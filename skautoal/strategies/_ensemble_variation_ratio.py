@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ..ops._uncertainty import variation_ratio
 from ._base import ScoreStrategy
-from ._variation_ratio import variation_ratio
 
 
 class EnsembleVariationRatio(ScoreStrategy):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..ops._uncertainty import entropy
 from ._base import ScoreStrategy
 from ._checks import check_integer
-from ._entropy import entropy
 from ._training import scores_along
 
 _CACHED = 2**20  # elements of joint tables that are made at a time

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from ..ops._kmeanspp import draw
+from ..ops._uncertainty import margin
 from ._base import BatchStrategy
 from ._checks import check_number
-from ._margin import margin
 
 
 class Falcun(BatchStrategy):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from torch import Tensor
-
 from ..ops._reductions import mean_of_passes
+from ..ops._uncertainty import least_confidence
 from ._base import ScoreStrategy
 
 
@@ -59,8 +58,3 @@ class LeastConfidenceDropout(LeastConfidence):
 
     def _scores(self, signals, rng):
         return least_confidence(mean_of_passes(signals.mc_probabilities))
-
-
-def least_confidence(P: Tensor) -> Tensor:
-    """1 - max_c p_c of each row."""
-    return 1 - P.max(dim=1).values

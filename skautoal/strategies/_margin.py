@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from torch import Tensor
-
 from ..ops._reductions import mean_of_passes
+from ..ops._uncertainty import margin
 from ._base import ScoreStrategy
 
 
@@ -60,11 +59,3 @@ class MarginDropout(Margin):
 
     def _scores(self, signals, rng):
         return -margin(mean_of_passes(signals.mc_probabilities))
-
-
-def margin(P: Tensor) -> Tensor:
-    """Difference of the two largest probabilities of each row; 1 with a single class."""
-    if P.shape[1] < 2:
-        return P.new_ones(len(P))
-    largest = P.topk(2, dim=1).values
-    return largest[:, 0] - largest[:, 1]

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from ..ops._distances import nearest_distances
 from ..ops._neighbors import nearest_neighbors
 from ..ops._ranking import average_ranks
+from ..ops._uncertainty import entropy
 from ._base import ScoreStrategy
 from ._checks import check_integer, labeled_signals
-from ._entropy import entropy
 from ._training import build, draw_batches, pairwise_ranking_loss, scores_along, training_rows
 
 _BATCH = 64

@@ -7,10 +7,10 @@ import torch
 from ..ops._calibration import fit_temperature
 from ..ops._distances import normalize_rows, row_blocks, squared_distances
 from ..ops._herding import KERNEL_WIDTH, herding
+from ..ops._uncertainty import margin
 from ..signals import Signals
 from ._base import BatchStrategy
 from ._checks import check_number, labeled_signals
-from ._margin import margin
 
 
 class UncertaintyHerding(BatchStrategy):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
-
+from ..ops._uncertainty import variation_ratio
 from ._base import ScoreStrategy
 
 
@@ -34,12 +32,3 @@ class VariationRatio(ScoreStrategy):
 
     def _scores(self, signals, rng):
         return variation_ratio(signals.mc_probabilities)
-
-
-def variation_ratio(passes: Tensor) -> Tensor:
-    """1 - share of the modal class among the predictions of the passes, (n,)."""
-    n_passes, n, n_classes = passes.shape
-    votes = passes.argmax(dim=2)  # (T, n)
-    counts = torch.zeros(n, n_classes, dtype=passes.dtype, device=passes.device)
-    counts.scatter_add_(1, votes.T, torch.ones_like(votes.T, dtype=passes.dtype))
-    return 1 - counts.max(dim=1).values / n_passes

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
+from torch import Tensor
+
 from ..ops._reductions import mean_of_passes
 from ..ops._uncertainty import margin
+from ..signals import Signals
 from ._base import ScoreStrategy
 
 
 class Margin(ScoreStrategy):
-    """Samples whose two most probable classes are closest: score -(p_1 - p_2).
+    """Margin sampling: smallest gap between the two most probable classes.
 
-    Cost O(nC).
+    The score is -(p_1 - p_2). Cost O(nC).
 
     References
     ----------
@@ -31,7 +35,7 @@ class Margin(ScoreStrategy):
     cost = "O(nC)"
     row_wise = True
 
-    def _scores(self, signals, rng):
+    def _scores(self, signals: Signals, rng: np.random.RandomState) -> Tensor:
         return -margin(signals.probabilities)
 
 
@@ -57,5 +61,5 @@ class MarginDropout(Margin):
     needs = ("mc_probabilities",)
     cost = "O(TnC)"
 
-    def _scores(self, signals, rng):
+    def _scores(self, signals: Signals, rng: np.random.RandomState) -> Tensor:
         return -margin(mean_of_passes(signals.mc_probabilities))

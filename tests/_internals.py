@@ -42,6 +42,7 @@ _NAMES = {
     "ops._greedy": "farthest_first, greedy_coverage",
     "ops._kmeans": "kmeans, nearest_to_centers",
     "ops._kmeanspp": "FactorDistances, PointDistances, kmeans_plusplus",
+    "ops._knapsack": "select_by_cost",
     "ops._neighbors": "nearest_neighbors, typicality, typicality_within",
     "ops._projection": "principal_components",
     "ops._ranking": "average_ranks, round_robin, top_k",
@@ -50,7 +51,6 @@ _NAMES = {
         "_anchors as alfa_anchors, _best_alpha as best_alpha, _flips as alfa_flips"
     ),
     "strategies._batch_bald": "_JointLabels as JointLabels",
-    "strategies._cost_aware": "select_by_cost",
     "strategies._glister": "_gains as glister_gains, _head_gradient as glister_head_gradient",
     "strategies._mqnet": (
         "_labeled_purity as labeled_purity, _purity as purity, _train as train_mqnet"

@@ -18,8 +18,8 @@ from ..ops._calibration import fit_temperature
 from ..ops._distances import GaussianKernel, nearest_kernel, normalize_rows
 from ..ops._greedy import greedy_coverage
 from ..ops._ranking import average_ranks, top_k
+from ..ops._uncertainty import margin
 from ..signals import Signals
-from ..strategies._margin import margin
 from ._batch import Batch, Reasons, coverage_reasons, merged
 
 # Unrelated centred points of length 1 are 1.4 apart.

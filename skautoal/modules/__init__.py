@@ -1,4 +1,4 @@
-"""Torch modules: the default nets of the samplers and tasks, and a ResNet for images."""
+"""Torch modules: the default nets of samplers and tasks, and a ResNet for images."""
 
 from ._resnet import RandomCropFlip, ResNet18
 from ._small import MLP, LinearHead, SmallCNN

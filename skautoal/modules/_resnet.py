@@ -8,24 +8,25 @@ from torch.nn import functional as F
 
 
 class ResNet18(nn.Module):
-    """ResNet-18 with a 3 x 3 stem and no pooling after it; returns logits.
+    """ResNet-18 for small images, with a 3 x 3 stem and dropout before the linear head.
 
-    The first stage sees the image at its full size, as is usual for images of 28 to 64
-    pixels. A dropout before the linear head serves the strategies that need one.
+    The module returns logits. There is no pooling after the stem, so that the first stage
+    sees the image at its full size, as is usual for images of 28 to 64 pixels. The dropout
+    makes the net suitable for strategies that use MC dropout.
 
     Parameters
     ----------
     n_channels : int
-        Channels of an image.
+        Number of channels of an image.
     n_classes : int
-        Columns of the output.
+        Number of classes, the columns of the output.
     width : int, default=64
-        Channels of the first stage; each of the other three has twice as many as the one
-        before it.
+        Number of channels of the first stage. Each later stage has twice as many as the one
+        before.
     dropout : float, default=0.2
-        Share of features dropped before the head.
+        Probability of dropping a feature before the head.
     augment : bool, default=False
-        Whether images are cropped and mirrored at random while training.
+        Whether to crop and mirror images at random during training.
 
     References
     ----------
@@ -67,17 +68,21 @@ class ResNet18(nn.Module):
         self.head = nn.Linear(8 * width, n_classes)
 
     def forward(self, X: Tensor) -> Tensor:
+        """Compute logits (n, n_classes) of images (n, n_channels, height, width)."""
         features = self.stages(self.stem(self.augment(X))).mean(dim=(2, 3))
         return self.head(self.dropout(features))
 
 
 class RandomCropFlip(nn.Module):
-    """Shifts each image by up to ``padding`` pixels and mirrors half of them, when training.
+    """Random crop and horizontal flip of each image, active in training mode only.
+
+    An image is shifted by up to ``padding`` pixels in each direction and mirrored with
+    probability 1/2.
 
     Parameters
     ----------
     padding : int, default=4
-        Largest shift; what comes in from outside is 0.
+        Largest shift in pixels. Pixels from outside the image are 0.
 
     """
 
@@ -86,6 +91,7 @@ class RandomCropFlip(nn.Module):
         self.padding = padding
 
     def forward(self, X: Tensor) -> Tensor:
+        """Return the images (n, channels, height, width), each changed on its own in training."""
         if not self.training:
             return X
         n, channels, height, width = X.shape
@@ -95,16 +101,16 @@ class RandomCropFlip(nn.Module):
         mirrored = torch.rand(n, 1, device=X.device) < 0.5
         columns = torch.where(mirrored, columns.flip(1), columns)
         padded = F.pad(X, [self.padding] * 4)
-        # Gathering pixels by their place in the flattened image gives contiguous images.
-        # Indexing rows and columns would put the channels last: training small convolutions on
-        # that layout crashes in oneDNN, and contiguous() changes nothing where channels are 1.
+        # Gather pixels from the flattened image, which gives contiguous images. Indexing rows
+        # and columns would put the channels last. oneDNN crashes when it trains narrow
+        # convolutions on that layout, and contiguous() does not change it for one channel.
         pixels = (rows[:, :, None] * padded.shape[3] + columns[:, None]).flatten(1)
         pixels = pixels[:, None].expand(n, channels, height * width)
         return padded.flatten(2).gather(2, pixels).view(X.shape)
 
 
 class _Block(nn.Module):
-    """Two 3 x 3 convolutions and a way around them."""
+    """Residual block: two 3 x 3 convolutions and a shortcut."""
 
     def __init__(self, n_in: int, n_out: int, stride: int):
         super().__init__()
@@ -122,4 +128,5 @@ class _Block(nn.Module):
             )
 
     def forward(self, X: Tensor) -> Tensor:
+        """Return features (n, n_out, height / stride, width / stride)."""
         return F.relu(self.body(X) + self.around(X))

@@ -6,16 +6,18 @@ from torch import Tensor, nn
 
 
 class LinearHead(nn.Module):
-    """Dropout and a linear layer, for embeddings of a pretrained network; returns logits.
+    """Linear classifier with dropout, for embeddings of a pretrained network.
+
+    The module returns logits.
 
     Parameters
     ----------
     n_features : int
-        Numbers in one sample; samples of more dimensions are flattened.
+        Number of values in one sample. Samples of more dimensions are flattened.
     n_classes : int
-        Columns of the output.
+        Number of classes, the columns of the output.
     dropout : float, default=0.2
-        Share of features dropped before the head.
+        Probability of dropping a feature before the linear layer.
 
     Examples
     --------
@@ -32,22 +34,25 @@ class LinearHead(nn.Module):
         self.head = nn.Linear(n_features, n_classes)
 
     def forward(self, X: Tensor) -> Tensor:
+        """Compute logits (n, n_classes) of samples (n, ...) with n_features values each."""
         return self.head(self.dropout(X.flatten(1)))
 
 
 class MLP(nn.Module):
-    """Multilayer perceptron with dropout before its linear head; returns logits.
+    """Multilayer perceptron with two hidden layers and dropout before the linear head.
+
+    The module returns logits.
 
     Parameters
     ----------
     n_features : int
-        Numbers in one sample; samples of more dimensions are flattened.
+        Number of values in one sample. Samples of more dimensions are flattened.
     n_classes : int
-        Columns of the output.
+        Number of classes, the columns of the output.
     hidden : int, default=64
-        Units of each of the two hidden layers.
+        Number of units in each hidden layer.
     dropout : float, default=0.2
-        Share of hidden units dropped before the head.
+        Probability of dropping a hidden unit before the head.
 
     Examples
     --------
@@ -70,24 +75,27 @@ class MLP(nn.Module):
         self.head = nn.Linear(hidden, n_classes)
 
     def forward(self, X: Tensor) -> Tensor:
+        """Compute logits (n, n_classes) of samples (n, ...) with n_features values each."""
         return self.head(self.dropout(self.body(X.flatten(1))))
 
 
 class SmallCNN(nn.Module):
-    """Two convolutions, pooling and a dropout before the linear head; returns logits.
+    """Convolutional net with two convolutions and dropout before the linear head.
+
+    The module returns logits.
 
     Parameters
     ----------
     image_shape : tuple of int
-        ``(channels, height, width)`` of one image, height and width at least 4.
+        Shape ``(channels, height, width)`` of one image, height and width at least 4.
     n_classes : int
-        Columns of the output.
+        Number of classes, the columns of the output.
     n_filters : int, default=16
-        Filters of the first convolution; the second has twice as many.
+        Number of filters of the first convolution; the second has twice as many.
     hidden : int, default=64
-        Units before the head: the width of the embeddings.
+        Number of units before the head, the dimension of the embeddings.
     dropout : float, default=0.3
-        Share of hidden units dropped before the head.
+        Probability of dropping a hidden unit before the head.
 
     Examples
     --------
@@ -123,4 +131,5 @@ class SmallCNN(nn.Module):
         self.head = nn.Linear(hidden, n_classes)
 
     def forward(self, X: Tensor) -> Tensor:
+        """Compute logits (n, n_classes) of images (n, channels, height, width)."""
         return self.head(self.dropout(self.body(X)))

@@ -1,4 +1,4 @@
-"""Temperature scaling: one number that keeps a net from being surer than it may be."""
+"""Temperature scaling of logits, to correct overconfident probabilities."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ import torch
 from torch import Tensor
 
 _MAX_TEMPERATURE = 20.0
-_HALVINGS = 40
+_HALVINGS = 40  # bisection steps: 1/T is known to 2^-40 of the interval
 
 
 def fit_temperature(logits: Tensor, codes: Tensor) -> float:
-    """Temperature in [1, 20] with the least cross-entropy of softmax(logits / T).
+    """Find the temperature T in [1, 20] that minimises the cross-entropy of softmax(logits / T).
 
     Parameters
     ----------
     logits : Tensor of shape (l, C)
         Logits of labelled samples.
-    codes : Tensor of shape (l,)
+    codes : Tensor of shape (l,), dtype int64
         Their class codes.
 
     Returns
     -------
     temperature : float
-        1 without samples.
+        The temperature, 1 if there are no samples.
 
     Notes
     -----
-    The cross-entropy is convex in 1 / T with derivative mean(E_p[z] - z_y), whose zero is
-    found by bisection. Below 1 is not looked: samples the net was trained on are fitted
-    better than others, and would make it surer still.
+    The cross-entropy is convex in 1 / T with derivative mean(E_p[z] - z_y). Its zero is found
+    by bisection. Temperatures below 1 are not allowed: the net was trained on these samples
+    and fits them better than others, so that T < 1 would make it more overconfident.
 
     References
     ----------
@@ -39,11 +39,13 @@ def fit_temperature(logits: Tensor, codes: Tensor) -> float:
     if len(logits) == 0:
         return 1.0
     z = logits.double()
-    # Classes before samples: a softmax along a short last axis is many times slower.
+    # Transposed to (C, l): a softmax along a short last axis is many times slower. With z_y
+    # subtracted first, the derivative is the mean of E_p[z] alone.
     z = (z - z.gather(1, codes[:, None])).T.contiguous()
     low, high = z.new_tensor(1 / _MAX_TEMPERATURE), z.new_tensor(1.0)
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        too_sure = ((middle * z).softmax(0) * z).sum() > 0
-        low, high = torch.where(too_sure, low, middle), torch.where(too_sure, middle, high)
+        overconfident = ((middle * z).softmax(0) * z).sum() > 0
+        low = torch.where(overconfident, low, middle)
+        high = torch.where(overconfident, middle, high)
     return float(1 / high)

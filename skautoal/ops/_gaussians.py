@@ -1,4 +1,4 @@
-"""Class-conditional Gaussians on embeddings, shrunk so that a few samples are enough."""
+"""Class-conditional Gaussians with shrunken covariances, fitted to a few embeddings."""
 
 from __future__ import annotations
 
@@ -9,31 +9,32 @@ from torch import Tensor
 
 
 class GaussianMixture:
-    """One Gaussian for each class that has samples, fitted in double precision.
+    """Mixture of one Gaussian for each class that has samples, fitted in double precision.
 
     Parameters
     ----------
     H : Tensor of shape (l, d)
         Embeddings of at least one sample.
-    codes : Tensor of shape (l,)
-        Class of each.
+    codes : Tensor of shape (l,), dtype int64
+        Class code of each sample.
     scale : float
-        Positive variance that is assumed where samples show none.
+        Positive variance that is assumed if the samples show none.
 
     Notes
     -----
-    Means are those of the classes. With S_c the covariance of the l_c samples of class c
-    around theirs, and S that of all l samples around their class means, covariances are
-    shrunk as if d more samples had been seen:
+    The means are those of the classes. Let S_c be the covariance of the l_c samples of class
+    c around their mean, and S the covariance of all l samples around their class means. The
+    covariances are shrunk as if d more samples had been seen:
 
     - pooled = (l S + d s I) / (l + d), with s = tr(S) / d the mean variance;
     - covariance_c = (l_c S_c + d pooled) / (l_c + d).
 
-    Few samples give the pooled one or, if there are fewer than d altogether, nearly the
-    isotropic one; many samples give S_c.
+    A class with few samples gets the pooled covariance; if there are fewer than d samples
+    altogether, that is nearly isotropic. A class with many samples gets S_c.
 
-    Whitened by the pooled one, covariance_c is a multiple of the identity but for the
-    span of the l_c samples. Memory O(d^2 + l d), and O(C d^2) at most.
+    After whitening with the pooled covariance, covariance_c is a multiple of the identity
+    except on the span of its l_c samples. The density is computed on that span, with
+    O(d^2 + l d) memory, at most O(C d^2).
     """
 
     def __init__(self, H: Tensor, codes: Tensor, scale: float):
@@ -52,7 +53,8 @@ class GaussianMixture:
         for code, size in enumerate(counts.tolist()):
             members = centred[codes == code] @ self.whitener
             _, singular, axes = torch.linalg.svd(members, full_matrices=False)
-            # The variance along each axis is (singular^2 + d) / (size + d), elsewhere d of it.
+            # In whitened space, the variance is (singular^2 + d) / (size + d) along each
+            # axis, and d / (size + d) in all other directions.
             surplus = singular.square()
             log_volumes.append(
                 ((surplus / d).log1p().sum() + d * math.log(d / (size + d))) / 2
@@ -64,11 +66,11 @@ class GaussianMixture:
         self.log_weights = (sizes / n).log() - log_volume
 
     def log_density(self, H: Tensor) -> Tensor:
-        """log sum_c (l_c / l) N(h; mean_c, covariance_c) of each row, (n,).
+        """Compute log sum_c (l_c / l) N(h; mean_c, covariance_c) of each row of H (n, d), (n,).
 
-        In O(n d (d + C + sum_c min(l_c, d))).
+        It takes O(n d (d + C + sum_c min(l_c, d))) time.
         """
-        # Once whitened, single precision is enough, and half the work.
+        # After whitening, single precision is accurate enough and takes half the time.
         white = (H - self.origin.to(H)) @ self.whitener.to(H)
         exponents = []
         for mean, span, scale in zip(self.means.to(H), self.spans, self.scales, strict=True):
@@ -79,11 +81,11 @@ class GaussianMixture:
 
 
 def _pooled_covariance(centred: Tensor, scale: float) -> Tensor:
-    """Shrunken covariance of all samples around their class means, (d, d)."""
+    """Compute the shrunken covariance of all samples around their class means, (d, d)."""
     n, d = centred.shape
     pooled = centred.T @ centred
     variance = pooled.trace() / (n * d)
-    # What rounding leaves of classes with one distinct sample each is no spread.
+    # If each class has one distinct sample, the variance is rounding error: ignore it.
     rounding = scale * torch.finfo(torch.float32).eps
     variance = torch.where(variance > rounding, variance, scale)
     pooled.diagonal().add_(d * variance)

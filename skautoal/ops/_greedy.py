@@ -1,4 +1,4 @@
-"""Greedy selection: farthest-first traversal and weighted kernel coverage (herding)."""
+"""Greedy selection: farthest-first traversal, kernel coverage, and lazy evaluation."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from torch import Tensor
 
 from ._distances import GaussianKernel, ShiftedPoints
 
-_GAIN_BLOCK = 2**20  # kernel elements whose gains are evaluated together: fits the cache
-_MAX_AHEAD = 16  # rows whose distances are computed before it is sure that they are picked
-_REMEMBERED = 2**22  # kernel elements that are kept: the same few rows are asked for often
-_STALE_BLOCK = 32  # stale gains evaluated anew at a time
+_GAIN_BLOCK = 2**20  # kernel elements whose gains are computed together; fits the cache
+_MAX_AHEAD = 16  # rows whose distances are computed ahead, on the guess that they are picked
+_REMEMBERED = 2**22  # kernel elements that are cached, since few rows are read many times
+_STALE_BLOCK = 32  # outdated gains that are re-evaluated at a time
 
 
 def farthest_first(H: Tensor, k: int, order: Tensor, H_labeled: Tensor | None = None) -> Tensor:
-    """Greedy k-center: repeatedly the row farthest from all picked and labelled ones.
+    """Run the greedy k-center algorithm: repeatedly pick the row farthest from all centres.
+
+    The centres are the rows picked so far and the labelled points.
 
     Parameters
     ----------
@@ -24,22 +26,23 @@ def farthest_first(H: Tensor, k: int, order: Tensor, H_labeled: Tensor | None = 
         Points to pick from.
     k : int
         Number of picks, at most n.
-    order : Tensor of shape (n,)
-        Random permutation; of equally far rows the earlier in it is picked. Without
-        labelled points its first row starts.
+    order : Tensor of shape (n,), dtype int64
+        Random permutation of the rows. Among equally far rows, the earlier one in it is
+        picked. Its first row is the first pick if there are no labelled points.
     H_labeled : Tensor of shape (l, d), optional
-        Points that are covered already.
+        Labelled points.
 
     Returns
     -------
     picks : Tensor of shape (k,), dtype int64
-        In O(n d) time a pick and O(n d) memory.
+        Distinct rows, in the order of selection.
 
     Notes
     -----
-    The next picks are mostly among the rows that are farthest now: distances to several
-    of them are one product of matrices, which costs less than one with each. Every pick
-    is still the farthest row at its turn; the more guesses fail, the fewer are made.
+    Time O(n d) for each pick, memory O(n d). The next picks are usually among the rows that
+    are farthest now, so the distances to several of these are computed ahead in one matrix
+    product, which is cheaper than one product for each. Every pick is still the farthest row
+    at its turn. The number of rows computed ahead shrinks when fewer guesses are used.
     """
     if k == 0:
         return order[:0]
@@ -56,7 +59,7 @@ def farthest_first(H: Tensor, k: int, order: Tensor, H_labeled: Tensor | None = 
         if pick not in ready:
             size = next_size(size, hits)
             rows = nearest.topk(min(size, len(nearest))).indices
-            rows[0] = pick  # among equal ones topk may have missed it
+            rows[0] = pick  # topk may have returned other rows at the same distance
             ready, hits = dict(zip(rows.tolist(), points.to_rows(rows), strict=True)), 0
         hits += 1
         picks.append(pick)
@@ -66,7 +69,7 @@ def farthest_first(H: Tensor, k: int, order: Tensor, H_labeled: Tensor | None = 
 
 
 def next_size(size: int, hits: int) -> int:
-    """Rows to prepare together, if of ``size`` rows ``hits`` were of use the last time."""
+    """Return how many rows to prepare next, if ``hits`` of the last ``size`` rows were used."""
     return min(2 * size, _MAX_AHEAD) if 2 * hits > size else max(size // 2, 1)
 
 
@@ -78,30 +81,31 @@ def greedy_coverage(
     order: Tensor,
     candidate_weights: Tensor | None = None,
 ) -> Tensor:
-    """Greedily maximise the weighted coverage sum_j u_j max(covered_j, max_i kernel_ij).
+    """Maximise the weighted coverage sum_j u_j max(covered_j, max_i kernel_ij) greedily.
 
     Parameters
     ----------
     kernel : Tensor of shape (n, m) or GaussianKernel
-        Similarity of each candidate to each target, in [0, 1].
+        Similarity of each candidate i to each target j, in [0, 1].
     target_weights : Tensor of shape (m,)
         Non-negative importance u of the targets.
     covered : Tensor of shape (m,)
-        How well the labelled samples cover each target already.
+        Coverage of each target by the labelled samples, in [0, 1].
     k : int
         Number of picks, at most n.
-    order : Tensor of shape (n,)
-        Random permutation that breaks ties.
+    order : Tensor of shape (n,), dtype int64
+        Random permutation of the candidates, which breaks ties.
     candidate_weights : Tensor of shape (n,), optional
-        Non-negative factors on what each candidate gains; ones by default.
+        Non-negative factors on the gain of each candidate; ones by default.
 
     Returns
     -------
     picks : Tensor of shape (k,), dtype int64
+        Distinct candidates, in the order of selection.
 
     Notes
     -----
-    The objective is submodular, so that :func:`lazy_greedy` gives the exact greedy answer.
+    The objective is submodular, so :func:`lazy_greedy` returns the exact greedy solution.
     """
     covered = covered.clone()
     if isinstance(kernel, GaussianKernel) and kernel.symmetric:
@@ -129,31 +133,34 @@ def lazy_greedy(
     gains: Tensor,
     block: int,
 ) -> Tensor:
-    """Greedily maximise a submodular objective, evaluating few gains a step.
+    """Maximise a submodular objective greedily, with few evaluations in each step.
 
     Parameters
     ----------
     gains_of : callable
-        Takes rows (m,), returns what each would add to what is picked so far, (m,).
+        Takes rows (m,) and returns the gain of adding each of them to the current picks,
+        (m,).
     take : callable
-        Told each pick, a tensor of no dimensions.
+        Called with each pick, a zero-dimensional tensor.
     k : int
         Number of picks, at most n.
     gains : Tensor of shape (n,)
-        What each row would add to nothing; of equal gains the first wins. It is changed.
+        Gain of each row before the first pick. Among equal gains the first row wins. The
+        tensor is modified.
     block : int
-        Gains evaluated at a time.
+        Number of gains evaluated at a time.
 
     Returns
     -------
     picks : Tensor of shape (k,), dtype int64
+        Distinct rows, in the order of selection.
 
     Notes
     -----
-    Gains only shrink as the batch grows, so a stale gain is an upper bound. Each step
-    re-evaluates blocks of candidates with the largest stale gains until the best fresh
-    gain is at least every stale one: the answer is the exact greedy one (lazy evaluation,
-    Minoux 1978).
+    Gains only shrink as the batch grows, so an outdated gain is an upper bound. Each step
+    re-evaluates blocks of the candidates with the largest outdated gains until the best
+    current gain is at least as large as every outdated one. The result is the exact greedy
+    solution (lazy evaluation, Minoux 1978).
     """
     n, device = len(gains), gains.device
     picks = torch.empty(k, dtype=torch.long, device=device)
@@ -166,8 +173,8 @@ def lazy_greedy(
             stale = torch.where(fresh, -torch.inf, gains)
             again = stale.topk(min(block, n)).indices
             again = again[stale[again] > -torch.inf]
-            # A gain recomputed in another block shape may round differently; a bound
-            # must not grow, or a tie could be broken by rounding.
+            # The same gain can round differently in a block of another shape. Keeping the
+            # smaller value prevents rounding from breaking a tie.
             gains[again] = torch.minimum(gains[again], gains_of(again))
             fresh[again] = True
         picks[step] = best
@@ -179,7 +186,7 @@ def lazy_greedy(
 
 
 class _RememberedRows:
-    """Rows of a kernel, the last ones of which are not computed again."""
+    """Cache of recently used rows of a kernel, emptied when it is full."""
 
     def __init__(self, kernel: GaussianKernel):
         self.kernel = kernel
@@ -189,9 +196,9 @@ class _RememberedRows:
         self.used = 0
 
     def __getitem__(self, rows: Tensor) -> Tensor:
-        """Kernel of at most ``_STALE_BLOCK`` rows with all targets; a new tensor."""
+        """Return the kernel of at most ``_STALE_BLOCK`` rows with all targets, as a new tensor."""
         missing = rows[self.place[rows] < 0]
-        if self.used + len(missing) > len(self.rows):
+        if self.used + len(missing) > len(self.rows):  # full: start again with these rows
             self.place.fill_(-1)
             self.used, missing = 0, rows
         if len(missing):
@@ -202,25 +209,30 @@ class _RememberedRows:
         return self.rows[self.place[rows]]
 
 
-def _coverage_gains(kernel, rows: Tensor, weights: Tensor, covered: Tensor) -> Tensor:
-    """Gain of each of ``rows``, in blocks that bound the temporary matrix."""
+def _coverage_gains(
+    kernel: Tensor | GaussianKernel | _RememberedRows,
+    rows: Tensor,
+    weights: Tensor,
+    covered: Tensor,
+) -> Tensor:
+    """Compute the gain of each of ``rows`` (r,), in blocks that bound the temporary memory."""
     out = weights.new_empty(len(rows))
     step = max(1, _GAIN_BLOCK // max(1, len(covered)))
     for start in range(0, len(rows), step):
-        part = kernel[rows[start : start + step]]  # a copy
+        part = kernel[rows[start : start + step]]  # a copy, so it may be changed in place
         out[start : start + step] = part.sub_(covered).clamp_min_(0) @ weights
     return out
 
 
 def _symmetric_gains(kernel: GaussianKernel, weights: Tensor, covered: Tensor) -> Tensor:
-    """Gains of all rows where candidates and targets are the same, from half of the kernel."""
+    """Compute the gains of all rows from half of a symmetric kernel matrix."""
     n = len(weights)
     gains = torch.zeros_like(weights)
     step = max(1, _GAIN_BLOCK // n)
     for start in range(0, n, step):
         stop = min(start + step, n)
         part = kernel.block(slice(start, stop), slice(start, n))
-        # What lies right of the diagonal block also stands below it, transposed.
+        # The part to the right of the diagonal block is also, transposed, the part below.
         beyond = part[:, stop - start :] - covered[start:stop, None]
         gains[stop:] += weights[start:stop] @ beyond.clamp_min_(0)
         gains[start:stop] += part.sub_(covered[start:]).clamp_min_(0) @ weights[start:]

@@ -16,10 +16,10 @@ from ._ranking import top_k
 #: Width of the Gaussian kernel on embeddings of length 1.
 KERNEL_WIDTH = 0.4
 
-EXACT_BELOW = 5_000
+EXACT_BELOW = 5_000  # pools up to this size are neither sampled nor cut to candidates
 MAX_TARGETS = 2_000
 _MAX_CANDIDATES = 2_000
-_STORED_ELEMENTS = 2**22  # of a kernel matrix: above, memory is slower than arithmetic
+_STORED_ELEMENTS = 2**22  # larger kernels are recomputed: reading them is slower than that
 
 
 def herding(
@@ -30,33 +30,35 @@ def herding(
     H_labeled: Tensor | None = None,
     width: float = KERNEL_WIDTH,
 ) -> Tensor:
-    """Greedy maximisation of the weighted kernel coverage of the pool.
+    """Maximise the weighted kernel coverage of the pool greedily.
 
     Parameters
     ----------
     H : Tensor of shape (n, d)
-        Embeddings of the pool; they are scaled to length 1.
+        Embeddings of the pool. They are scaled to length 1.
     weights : Tensor of shape (n,)
         Non-negative importance of covering each sample.
     n_instances : int
-        Size of the batch, at most n.
-    order : Tensor of shape (n,)
-        Random permutation: breaks ties and draws the sample of targets.
+        Batch size, at most n.
+    order : Tensor of shape (n,), dtype int64
+        Random permutation of the rows. It breaks ties and samples the targets.
     H_labeled : Tensor of shape (l, d), optional
-        Embeddings of labelled samples, which cover already.
+        Embeddings of the labelled samples, which cover their surroundings from the start.
     width : float, default=0.4
-        Width of the Gaussian kernel.
+        Width of the Gaussian kernel on embeddings of length 1.
 
     Returns
     -------
     picks : Tensor of shape (n_instances,), dtype int64
+        Distinct rows, in the order of selection.
 
     Notes
     -----
-    Exact up to 5,000 rows. Above, the targets are 2,000 random rows and the candidates
-    the 2,000 (or five batches of) rows of largest weight: time O(n d) for the
-    sampling, O(m t d) and a small part of O(b m t d) for the rest; memory O(n d) and
-    blocks of bounded size.
+    The result is the exact greedy solution up to 5,000 rows. Above, the coverage of t = 2,000
+    random targets is maximised, with the m rows of largest weight as candidates, where m is
+    2,000 or five batches, whichever is larger. Sampling takes O(n d) time; the selection
+    takes O(m t d) and a small part of O(b m t d). Memory is O(n d) and blocks of bounded
+    size.
     """
     H, weights = normalize_rows(H.float()), weights.float()
     candidates = targets = order

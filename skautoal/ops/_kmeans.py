@@ -1,4 +1,4 @@
-"""k-means that does not depend on the order of the rows, and the sample nearest to each centre."""
+"""K-means clustering that does not depend on the order of the rows."""
 
 from __future__ import annotations
 
@@ -12,17 +12,20 @@ from .._rng import hash_rows
 from ._distances import row_blocks
 from ._kmeanspp import PointDistances, kmeans_plusplus
 
-_SEED_ROWS, _SEED_ROWS_PER_CLUSTER = 2_000, 10  # random rows the seeds are drawn from
-_COPIES = 64  # times eps, relative: distances that rounding leaves between copies
+_SEED_ROWS, _SEED_ROWS_PER_CLUSTER = 2_000, 10  # sizes of the random subset for the seeding
+_COPIES = 64  # times eps: relative distance up to which two rows count as copies
 _MAX_STEPS = 100
+_TOLERANCE = 1e-3  # relative decrease of the inertia at which the iteration stops
 _QUICK_TOLERANCE = 3e-3
-_TOLERANCE = 1e-3  # relative decrease of the inertia that is not worth another step
-_ROUNDING = 1e-5  # of the largest offset
-_SMALLEST_WEIGHT = 1e-6  # of the largest: rows of weight zero still belong somewhere
+_ROUNDING = 1e-5  # times the largest offset: offsets closer than this count as equal
+_SMALLEST_WEIGHT = 1e-6  # times the largest weight: rows of weight 0 still need a cluster
 
 
 class Clusters(NamedTuple):
-    """A partition of n points: ``labels`` (n,), ``centers`` (k, d) and squared ``offsets`` (n,)."""
+    """Partition of n points: ``labels`` (n,), ``centers`` (k, d) and squared ``offsets`` (n,).
+
+    The offset of a point is its squared distance to the centre of its cluster.
+    """
 
     labels: Tensor
     centers: Tensor
@@ -37,40 +40,41 @@ def kmeans(
     weights: Tensor | None = None,
     quick: bool = False,
 ) -> Clusters:
-    """Lloyd's algorithm from a greedy k-means++ seeding.
+    """Cluster points by Lloyd's algorithm, seeded with greedy k-means++.
 
     Parameters
     ----------
     X : Tensor of shape (n, d)
         Points.
     n_clusters : int
-        Number of clusters; fewer are made where there are fewer distinct points.
-    order : Tensor of shape (n,)
+        Number of clusters. Fewer are made if there are fewer distinct points.
+    order : Tensor of shape (n,), dtype int64
         Random permutation of the rows, along which the seeding draws.
     rng : RandomState
-        Source of the draws.
+        Random generator of the seeding.
     weights : Tensor of shape (n,), optional
         Non-negative weights of the points; ones by default.
     quick : bool, default=False
-        For partitions finer than any structure that there may be, where a missed cluster
-        is no loss: plain k-means++ and fewer steps, for half the time.
+        Use plain k-means++ and fewer iterations, which takes half the time. Suitable for
+        partitions finer than any structure in the data, where a missed cluster is harmless.
 
     Returns
     -------
     clusters : Clusters
-        The offsets are squared distances of the points to their centres. In O(n k d) an
-        iteration; a centre that loses all its points stays where it is.
+        Labels, centres and squared offsets. A centre that loses all its points stays where
+        it is.
 
     Notes
     -----
-    It stops when a step lowers the inertia by less than 0.1 % (``quick``: 0.3 %), mostly
-    within a few tenths of a percent of the local optimum, less than what another seeding
-    changes. The seeds are those of 2,000 random points, or ten a cluster, unless there
-    are weights.
+    The iteration stops when a step lowers the inertia by less than 0.1 % (``quick``: 0.3 %).
+    This is mostly within a few tenths of a percent of the local optimum, which is less than
+    the difference between two seedings. The seeds are drawn from 2,000 random points or ten
+    for each cluster, whichever is more, and from all points if there are weights. Each
+    iteration takes O(n k d) time.
     """
     points = X[order].cpu()
     given = None if weights is None else _positive(weights[order]).to(points)
-    # Centred, rounding does not swamp the differences of points far from the origin.
+    # Centre the points: far from the origin, rounding would hide their differences.
     middle = points.mean(0)
     points -= middle
     centers = _seeds(points, min(n_clusters, len(points)), rng, given, quick)
@@ -86,14 +90,15 @@ def kmeans(
 def _seeds(
     X: Tensor, k: int, rng: np.random.RandomState, weights: Tensor | None, quick: bool
 ) -> Tensor:
-    """At most ``k`` distinct points, seeds of as many clusters, (k, d)."""
-    # A random part of the points seeds as well as all, but rare weights may be missing there.
+    """Draw at most ``k`` distinct points as initial centres, (k, d)."""
+    # A random subset gives seeds as good as the full set. With weights it may miss the few
+    # heavy rows, so all points are used then.
     n_few = len(X) if weights is not None else max(_SEED_ROWS, _SEED_ROWS_PER_CLUSTER * k)
     for n_rows in (n_few, len(X)):
         rows = X[:n_rows]
         if quick and k <= len(rows):
             seeds = rows[kmeans_plusplus(PointDistances(rows), k, rng, weights, "weighted")]
-            hashes = hash_rows(seeds.numpy() + 0.0)  # zero makes -0.0 one with 0.0
+            hashes = hash_rows(seeds.numpy() + 0.0)  # adding 0.0 turns -0.0 into 0.0
             seeds = seeds[np.sort(np.unique(hashes, return_index=True)[1])]
         else:
             seeds = rows[_greedy_seeding(rows, k, rng, weights)]
@@ -105,9 +110,10 @@ def _seeds(
 def _greedy_seeding(
     points: Tensor, k: int, rng: np.random.RandomState, weights_of: Tensor | None
 ) -> list[int]:
-    """k-means++ that of several draws takes the one which leaves the least inertia.
+    """Draw seeds by greedy k-means++: of several draws, keep the one of least inertia.
 
-    NumPy, since these are many small steps. Gives fewer rows where fewer are distinct.
+    It runs in NumPy, which has less overhead than torch in many small steps. It returns fewer
+    than ``k`` rows if fewer are distinct.
     """
     X = points.numpy()
     weights = None if weights_of is None else weights_of.numpy()
@@ -126,7 +132,7 @@ def _greedy_seeding(
         left *= -2
         left += lengths
         left += lengths[rows][:, None]
-        left[left <= rounding] = 0  # copies of a row are no other points
+        left[left <= rounding] = 0  # copies of a row must not be drawn as new points
         if nearest is not None:
             np.minimum(left, nearest, out=left)
         left[np.arange(n_trials), rows] = 0
@@ -141,7 +147,7 @@ def _greedy_seeding(
 def _lloyd(
     X: Tensor, centers: Tensor, weights: Tensor | None, tolerance: float
 ) -> tuple[Tensor, Tensor]:
-    """Labels (n,) and centres (k, d) where steps lower the inertia no more."""
+    """Iterate until the inertia stops falling; return labels (n,) and centres (k, d)."""
     lengths = X.square().sum(1)
     inertia = torch.inf
     for _ in range(_MAX_STEPS):
@@ -160,13 +166,13 @@ def _lloyd(
 
 
 def _nearest_center(X: Tensor, centers: Tensor) -> tuple[Tensor, Tensor]:
-    """Nearest centre of each point (n,), and their squared distance less |x|^2, (n,)."""
+    """Return the nearest centre of each point and its squared distance minus |x|^2, (n,) each."""
     labels = torch.empty(len(X), dtype=torch.long)
     squares = X.new_empty(len(X))
     lengths = centers.square().sum(1)
     for rows in row_blocks(len(X), len(centers)):
         products = torch.addmm(lengths, X[rows], centers.T, alpha=-2)
-        # Several times faster than torch's.
+        # NumPy's argmin along the rows is several times faster than torch's.
         labels[rows] = torch.as_tensor(products.numpy().argmin(axis=1))
         squares[rows] = products.gather(1, labels[rows][:, None])[:, 0]
     return labels, squares
@@ -179,10 +185,19 @@ def nearest_to_centers(
     rng: np.random.RandomState,
     weights: Tensor | None = None,
 ) -> Tensor:
-    """The point nearest to the centre of each of ``k`` clusters, heaviest cluster first.
+    """Select the point nearest to the centre of each of ``k`` clusters, heaviest cluster first.
 
-    Takes the parameters of :func:`kmeans`. Clusters that are missing, as with repeated
-    points, are made up for by the points farthest from the centres of theirs.
+    If there are fewer than ``k`` clusters, as with repeated points, the points farthest from
+    the centres of their clusters fill the rest.
+
+    Parameters
+    ----------
+    X : Tensor of shape (n, d)
+        Points.
+    k : int
+        Number of picks, at most n.
+    order, rng, weights
+        See :func:`kmeans`.
 
     Returns
     -------
@@ -192,8 +207,9 @@ def nearest_to_centers(
     """
     clusters = kmeans(X, k, order, rng, weights)
     labels, offsets = clusters.labels[order], clusters.offsets[order]
-    # The two points of a pair are equally far from their centre but for rounding, which
-    # depends on their positions; the order decides between them, not the rounding.
+    # The two points of a cluster of size two are equally far from its centre, except for
+    # rounding, which depends on their positions. Rounded to a grain, the offsets are equal
+    # and the random order breaks the tie.
     grain = _ROUNDING * offsets.max().clamp_min(torch.finfo(offsets.dtype).tiny)
     by_offset = (offsets / grain).round().argsort(stable=True)
     by_cluster = by_offset[labels[by_offset].argsort(stable=True)]
@@ -209,6 +225,7 @@ def nearest_to_centers(
 
 
 def _positive(weights: Tensor) -> Tensor:
+    """Scale weights to a maximum of 1 and raise small ones to a positive minimum."""
     largest = weights.max()
     if largest <= 0:
         return torch.ones_like(weights)

@@ -1,4 +1,4 @@
-"""k-means++ seeding (Arthur & Vassilvitskii 2007) on points or on outer products of factors."""
+"""K-means++ seeding (Arthur & Vassilvitskii 2007) on points or on outer products of factors."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from torch import Tensor
 from ._distances import ShiftedPoints
 from ._greedy import next_size
 
-_ROUNDING = 32  # times eps: what rounding leaves between copies
+_ROUNDING = 32  # times eps: relative squared distance up to which two rows count as copies
 
 
 class PointDistances(ShiftedPoints):
-    """Squared Euclidean distances among points."""
+    """Squared Euclidean distances between points, and their squared lengths ``norms`` (n,)."""
 
     def __init__(self, X: Tensor):
         super().__init__(X)
@@ -21,9 +21,17 @@ class PointDistances(ShiftedPoints):
 
 
 class FactorDistances:
-    """Squared distances among the outer products a_i h_i^T, never formed.
+    """Squared distances between outer products a_i h_i^T, which are never formed.
 
-    By ``||a h^T - a' h'^T||^2 = |a|^2 |h|^2 + |a'|^2 |h'|^2 - 2 <a, a'> <h, h'>``.
+    They follow from ``||a h^T - a' h'^T||^2 = |a|^2 |h|^2 + |a'|^2 |h'|^2 - 2 <a, a'> <h, h'>``.
+
+    Parameters
+    ----------
+    A : Tensor of shape (n, C)
+        First factors.
+    H : Tensor of shape (n, d)
+        Second factors.
+
     """
 
     def __init__(self, A: Tensor, H: Tensor):
@@ -34,7 +42,7 @@ class FactorDistances:
         return len(self.A)
 
     def to_rows(self, rows: Tensor) -> Tensor:
-        """Squared distances of ``rows`` (m,) to all, (m, n), in O(m n (C + d))."""
+        """Compute squared distances of ``rows`` (m,) to all, (m, n), in O(m n (C + d)) time."""
         cross = (self.A[rows] @ self.A.T).mul_(self.H[rows] @ self.H.T)
         out = torch.add(self.norms, cross, alpha=-2, out=cross)
         return out.add_(self.norms[rows][:, None]).clamp_min_(0)
@@ -47,40 +55,44 @@ def kmeans_plusplus(
     weights: Tensor | None = None,
     first: str = "largest",
 ) -> Tensor:
-    """Positions of ``k`` distinct rows drawn with probability weight x squared distance.
+    """Draw ``k`` distinct rows, each with probability proportional to weight x squared distance.
+
+    The squared distance is that to the nearest row drawn before.
 
     Parameters
     ----------
     distances : PointDistances or FactorDistances
-        Geometry of the n rows. They are in a random order that follows them: draws and
-        ties go along it.
+        Geometry of the n rows. The rows must be in a random order that depends on their
+        content, because draws and ties follow it.
     k : int
         Number of picks, at most n.
     rng : RandomState
-        Source of the draws.
+        Random generator of the draws.
     weights : Tensor of shape (n,), optional
         Non-negative weights of the rows; ones by default.
-    first : {"largest", "weighted"}
-        The first pick: the row of largest norm, as BADGE does, or a draw by weight.
+    first : {"largest", "weighted"}, default="largest"
+        First pick: the row of largest norm, as in BADGE, or a draw by weight.
 
     Returns
     -------
     picks : Tensor of shape (k,), dtype int64
+        Distinct rows, in the order of the draws.
 
     Notes
     -----
-    Rows at distance zero from what is picked already have probability zero; when only
-    such rows are left they are drawn by weight, uniformly after that.
+    A row at distance zero from an earlier pick has probability zero. When only such rows are
+    left, they are drawn by weight, and rows of weight zero uniformly after them.
 
-    Several picks are proposed at a time from the distances as they are. A later one is
-    kept with the share that the earlier ones have left of its distance, which makes the
-    picks exactly those of one draw at a time (rejection sampling); the more are rejected,
-    the fewer are proposed. Time O(k n d), in few products of matrices.
+    Several picks are proposed together from the current distances. A later proposal is
+    accepted with a probability equal to the share of its distance that remains after the
+    accepted ones. This rejection sampling has the same distribution as one draw at a time.
+    The number of proposals shrinks when many are rejected. Time O(k n d), in few matrix
+    products.
     """
     weights = torch.ones_like(distances.norms) if weights is None else weights
     nearest, mass = torch.full_like(distances.norms, torch.inf), weights
-    # Rounding leaves copies of a pick at distances of about eps times the squared
-    # norms; with probability above zero they would be picked again as strangers.
+    # Rounding puts copies of a pick at a squared distance of about eps times the squared
+    # norms. Set to zero, so that a copy cannot be drawn again while other rows are left.
     rounding = _ROUNDING * torch.finfo(nearest.dtype).eps * distances.scale
     picks: list[int] = []
     size = kept = 1
@@ -107,22 +119,31 @@ def kmeans_plusplus(
 
 
 def _quantiles(cumulative: Tensor, at: Tensor) -> Tensor:
-    """Rows at the quantiles ``at`` (m,) in [0, 1) of a cumulative mass (n,), (m,)."""
-    # side="right" skips rows of mass zero; the last is for at * total rounding up.
+    """Return the rows at quantiles ``at`` (m,) in [0, 1) of a cumulative mass (n,), (m,)."""
+    # right=True skips rows of mass zero. The upper bound is needed when rounding makes
+    # at * total equal to the total.
     last = torch.searchsorted(cumulative, cumulative[-1:])
     return torch.minimum(torch.searchsorted(cumulative, at * cumulative[-1], right=True), last)
 
 
 def _accept(offered: Tensor, between: Tensor, keep: np.ndarray) -> list[int]:
-    """Which of the proposals become picks.
+    """Return the positions of the proposals that become picks.
 
-    Takes their distances to the earlier picks (m,) and among each other (m, m), and
-    uniform numbers (m,).
+    Parameters
+    ----------
+    offered : Tensor of shape (m,)
+        Squared distance of each proposal to the nearest earlier pick.
+    between : Tensor of shape (m, m)
+        Squared distances between the proposals.
+    keep : ndarray of shape (m,)
+        Uniform random numbers in [0, 1).
+
     """
     at, among = offered.cpu().numpy(), between.cpu().numpy()
     left, taken = at.copy(), list[int]()
     for i, share in enumerate(keep):
-        # The first is as good as drawn alone, and may be offered an infinite distance.
+        # The first proposal is an ordinary single draw and always accepted. Before any pick
+        # its distance is infinite, so it must not enter the comparison.
         if not taken or share * at[i] < left[i]:
             taken.append(i)
             np.minimum(left, among[i], out=left)
@@ -131,10 +152,11 @@ def _accept(offered: Tensor, between: Tensor, keep: np.ndarray) -> list[int]:
 
 
 def _race(weights: Tensor, picked: Tensor, k: int, rng: np.random.RandomState) -> Tensor:
-    """``k`` rows besides ``picked`` drawn one after the other by weight, then uniformly."""
+    """Draw ``k`` rows other than ``picked`` one after the other by weight, then uniformly."""
     if k == 0:
         return picked[:0]
-    # The order of arrival of exponential clocks is that of draws without replacement.
+    # Exponential clocks with the weights as rates ring in the order of weighted draws
+    # without replacement.
     u = torch.as_tensor(rng.random_sample(len(weights))).to(weights.device)
     clocks = (-torch.log1p(-u)).clamp_min(1e-300) / weights.double()  # infinite for weight zero
     clocks[picked] = torch.nan  # sorts last
@@ -143,7 +165,27 @@ def _race(weights: Tensor, picked: Tensor, k: int, rng: np.random.RandomState) -
 
 
 def draw(gain: Tensor, weights: Tensor, free: Tensor, order: Tensor, u: float) -> Tensor:
-    """Row at the ``u``-quantile of ``gain`` among free rows, along ``order``."""
+    """Draw the row at the ``u``-quantile of ``gain`` among the free rows, along ``order``.
+
+    If no free row has a positive gain, the row is drawn by ``weights``, and uniformly if no
+    free row has a positive weight either.
+
+    Parameters
+    ----------
+    gain, weights : Tensor of shape (n,)
+        Non-negative mass of each row.
+    free : Tensor of shape (n,), dtype bool
+        Rows that may be drawn; at least one.
+    order : Tensor of shape (n,), dtype int64
+        Random permutation of the rows.
+    u : float
+        Uniform random number in [0, 1).
+
+    Returns
+    -------
+    row : Tensor of shape (), dtype int64
+
+    """
     for mass in (gain, weights, torch.ones_like(gain)):
         cumulative = (mass * free)[order].cumsum(0, dtype=torch.float64)
         if cumulative[-1] > 0:

@@ -1,4 +1,4 @@
-"""Nearest neighbours and the density they tell, in blocks: no n x n matrix is ever held."""
+"""Nearest neighbours and typicality, computed in blocks so that no n x n matrix is held."""
 
 from __future__ import annotations
 
@@ -7,33 +7,36 @@ from torch import Tensor
 
 from ._distances import row_blocks, squared_distances
 
-_BATCHED_BELOW = 256  # members of a cluster that is looked at together with others
-_BATCH_ELEMENTS = 2**20  # distances within clusters that are computed together
+_BATCHED_BELOW = 256  # clusters with fewer members are processed in batches of clusters
+_BATCH_ELEMENTS = 2**20  # maximum number of distances in such a batch
 
 
 def nearest_neighbors(
     A: Tensor, B: Tensor, k: int, *, exclude_self: bool = False
 ) -> tuple[Tensor, Tensor]:
-    """The ``k`` rows of B nearest to each row of A.
+    """Find the ``k`` rows of B nearest to each row of A.
 
     Parameters
     ----------
     A : Tensor of shape (n, d)
-        Points that ask.
+        Query points.
     B : Tensor of shape (m, d)
-        Points that answer.
+        Reference points.
     k : int
-        At most m, and less than m with ``exclude_self``.
+        Number of neighbours, at most m, and less than m with ``exclude_self``.
     exclude_self : bool, default=False
-        Row i of A is row i of B, as far as B goes: it is no neighbour of itself.
+        Whether row i of A is row i of B, as far as B goes, and not its own neighbour.
 
     Returns
     -------
     distances : Tensor of shape (n, k)
         Euclidean distances, nearest first.
     indices : Tensor of shape (n, k), dtype int64
-        Rows of B. In O(n m d) time and O(n k) memory beyond a block.
+        Rows of B.
 
+    Notes
+    -----
+    Time O(n m d), memory O(n k) plus one block.
     """
     distances = A.new_empty(len(A), k)
     indices = torch.empty(len(A), k, dtype=torch.long, device=A.device)
@@ -48,16 +51,21 @@ def nearest_neighbors(
 
 
 def typicality(X: Tensor, k: int, max_references: int | None = None) -> Tensor:
-    """Inverse of the mean distance to the ``k`` nearest other rows, (n,).
+    """Compute the inverse of the mean distance to the ``k`` nearest other rows, (n,).
 
     Parameters
     ----------
     X : Tensor of shape (n, d)
         Points.
     k : int
-        Neighbours; at most as many as there are other rows.
+        Number of neighbours; all other rows if they are fewer.
     max_references : int, optional
-        Neighbours are looked for among the first so many rows only, all by default.
+        Neighbours are searched among the first ``max_references`` rows; among all by default.
+
+    Returns
+    -------
+    typicality : Tensor of shape (n,)
+        Positive values, in the inverse unit of ``X``; 1 for a single row.
 
     """
     references = X[:max_references]
@@ -71,24 +79,30 @@ def typicality(X: Tensor, k: int, max_references: int | None = None) -> Tensor:
 def typicality_within(
     X: Tensor, labels: Tensor, wanted: Tensor, k: int, max_references: int
 ) -> Tensor:
-    """:func:`typicality` of the members of some clusters, each within its own, (n,).
+    """Compute the :func:`typicality` of the members of some clusters, each within its own.
 
     Parameters
     ----------
     X : Tensor of shape (n, d)
         Points.
     labels : Tensor of shape (n,), dtype int64
-        Cluster of each.
+        Cluster of each point.
     wanted : Tensor of shape (g,), dtype int64
-        Distinct clusters that have members; those of others get minus infinity.
+        Distinct, non-empty clusters.
     k, max_references : int
-        As in :func:`typicality`.
+        See :func:`typicality`.
+
+    Returns
+    -------
+    typicality : Tensor of shape (n,)
+        Minus infinity for members of other clusters.
 
     """
     out = X.new_full((len(X),), -torch.inf)
     sizes = torch.bincount(labels)
     starts = sizes.cumsum(0) - sizes
     grouped = labels.argsort(stable=True)
+    # Largest clusters first, in batches of similar size, so that little padding is needed.
     wanted = wanted[sizes[wanted].argsort()]
     while len(wanted):
         size = int(sizes[wanted[-1]])
@@ -98,7 +112,7 @@ def typicality_within(
             members = grouped[starts[batch] : starts[batch] + size]
             out[members] = typicality(X[members], k, max_references)
             continue
-        # The smaller clusters of a batch are filled up with whatever comes behind them.
+        # Smaller clusters are padded with the rows that follow them; ``inside`` masks these.
         slots = torch.arange(size, device=X.device)
         inside = slots < sizes[batch][:, None]
         members = grouped[(starts[batch][:, None] + slots).clamp_max(len(X) - 1)]
@@ -107,7 +121,7 @@ def typicality_within(
 
 
 def _typicality_of_batch(X: Tensor, inside: Tensor, k: int) -> Tensor:
-    """Typicality of points (g, s, d) within their group, as far as they are ``inside`` (g, s)."""
+    """Compute the typicality of points (g, s, d) within their group, where ``inside`` (g, s)."""
     k = min(k, X.shape[1] - 1)
     if k < 1:
         return X.new_ones(inside.shape)

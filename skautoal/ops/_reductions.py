@@ -1,4 +1,4 @@
-"""Reductions whose rounding does not depend on where a row stands."""
+"""Reductions whose rounding does not depend on the position of a row."""
 
 from __future__ import annotations
 
@@ -8,10 +8,20 @@ from torch import Tensor
 
 
 def mean_of_passes(values: Iterable[Tensor]) -> Tensor:
-    """Mean over the first axis of a tensor, or of several, added up one by one.
+    """Compute the mean over the first axis of a tensor, or of several tensors, one by one.
 
-    ``Tensor.mean(dim=0)`` adds in an order that varies with the position of an element;
-    equal rows would differ by a rounding, and position would break their tie.
+    ``Tensor.mean(dim=0)`` adds in an order that varies with the position of an element. Equal
+    rows could then differ by a rounding error, and their position would break the tie.
+
+    Parameters
+    ----------
+    values : Tensor of shape (T, ...) or iterable of T tensors of equal shape
+        The summands, at least one.
+
+    Returns
+    -------
+    mean : Tensor of shape (...)
+
     """
     first, *others = values
     total = first.clone()

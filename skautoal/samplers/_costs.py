@@ -12,9 +12,10 @@ from torch import Tensor
 
 from .._rng import derive_seed
 from ..mixing._batch import Reasons
+from ..ops._knapsack import fill_by_cost
 from ..ops._ranking import average_ranks
 from ..signals import Signals
-from ..strategies._cost_aware import PROPOSED, fill_by_cost
+from ..strategies._cost_aware import PROPOSED
 from ._result import Answer
 
 

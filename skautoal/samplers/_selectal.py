@@ -13,11 +13,11 @@ from .._rng import derive_seed
 from ..mixing import named_strategies
 from ..ops._distances import normalize_rows
 from ..ops._neighbors import typicality
+from ..ops._uncertainty import margin
 from ..search import stratified_splits
 from ..search._fit_net import HeadFitNet, batched_heads
 from ..signals import NetSignals, SignalOptions
 from ..strategies import RandomSampling
-from ..strategies._margin import margin
 from ._base import BaseSampler
 from ._result import Answer
 

@@ -9,9 +9,8 @@ from torch import Tensor
 from .._rng import derive_seed
 from ..ops._distances import gaussian_kernel, nearest_distances, normalize_rows, row_blocks
 from ..ops._herding import KERNEL_WIDTH
+from ..ops._uncertainty import entropy, margin
 from ..signals import Signals
-from ..strategies._entropy import entropy
-from ..strategies._margin import margin
 from ._soft_topk import standardize
 
 _REFERENCE_ROWS = 1_000  # rows the density of a sample is estimated from

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from ..ops._distances import gaussian_kernel, nearest_kernel, normalize_rows
 from ..ops._herding import KERNEL_WIDTH
+from ..ops._uncertainty import margin
 from ..signals import Signals
-from ..strategies._margin import margin
 from ._fit_net import SimulatedPool
 
 #: Objectives that read held-out labels, and those that read the pool.

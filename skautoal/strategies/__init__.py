@@ -1,4 +1,4 @@
-"""Query strategies: what to label next, each by its own idea of usefulness."""
+"""Query strategies: rules that select the samples to label next."""
 
 from ._adversarial_bim import AdversarialBIM
 from ._adversarial_deepfool import AdversarialDeepFool

@@ -1,44 +1,51 @@
-"""Distance to the decision boundary by the basic iterative method."""
+"""Distance to the decision boundary by the basic iterative method (BIM)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import count
+from typing import Any
+
+import numpy as np
 import torch
+from torch import Tensor
 
 from .._net import input_logits
+from ..signals import Signals
 from ._adversarial import AdversarialStrategy, class_gap, without
-from ._checks import check_integer, check_number
+from ._checks import check_number
 
 
 class AdversarialBIM(AdversarialStrategy):
-    """Samples whose class changes after the shortest walk in steps of the gradient's sign.
+    """Adversarial sampling (BIM): shortest distance to a class change along gradient signs.
 
     Each step moves every feature by ``step_size`` in the direction that raises the
-    cross-entropy of the predicted class, ``x <- x + step_size sign(grad)``. The score is
-    minus the distance walked, in the maximum norm, until another class has the largest
-    logit; within the last step the crossing is interpolated. For a linear model this is
-    the exact distance, ``|w x + b| / ||w||_1``.
+    cross-entropy of the predicted class, ``x <- x + step_size sign(grad)``. The score is minus
+    the distance, in the maximum norm, at which another class has the largest logit. Within the
+    last step, the crossing is interpolated. For a linear model this is the exact distance
+    ``|w x + b| / ||w||_1``.
 
     Parameters
     ----------
     step_size : float, default=0.05
-        Change of each feature in one step, in the units of the samples.
+        Positive change of each feature in one step, in the units of the samples.
     max_steps : int, default=50
-        Samples whose class does not change within so many steps come last.
+        Maximum number of steps. Samples whose class does not change come last.
 
     Notes
     -----
-    The steps follow the log odds against the predicted class: their gradient is a
-    positive multiple of that of the cross-entropy, and does not vanish where the net is
-    certain. Samples are perturbed in batches, in evaluation mode; parameters and their
-    gradients are left alone. Only floating samples in one array. Cost O(s n) forward and
-    backward passes of s steps.
+    The steps follow the gradient of the log odds against the predicted class. It is a positive
+    multiple of the gradient of the cross-entropy, but does not vanish where the net is certain.
+    Samples are perturbed in batches, in evaluation mode. The parameters of the net and their
+    gradients do not change. The samples must be one floating array. Cost O(s n) forward and
+    backward passes for s steps.
 
     References
     ----------
     Kurakin, Goodfellow & Bengio, "Adversarial examples in the physical world", ICLR
-    workshop 2017, arXiv 1607.02533; such distances as a query strategy: Ducoffe &
-    Precioso, "Adversarial active learning for deep networks: a margin based approach",
-    2018, arXiv 1802.09841.
+    workshop 2017, arXiv 1607.02533; the distance as a query strategy: Ducoffe & Precioso,
+    "Adversarial active learning for deep networks: a margin based approach", 2018,
+    arXiv 1802.09841.
 
     Examples
     --------
@@ -63,16 +70,13 @@ class AdversarialBIM(AdversarialStrategy):
         self.step_size = step_size
         self.max_steps = max_steps
 
-    def _scores(self, signals, rng):
+    def _scores(self, signals: Signals, rng: np.random.RandomState) -> Tensor:
         check_number("step_size", self.step_size, above=0)
-        check_integer("max_steps", self.max_steps, 1)
         return super()._scores(signals, rng)
 
-    def _sizes(self, net, x):
-        sizes = x.new_full((len(x),), torch.inf)
-        active = torch.arange(len(x), device=x.device)  # those that still have their class
-        predicted = last = torch.empty(0)  # filled in the first step
-        for step in range(self.max_steps + 1):
+    def _walk(self, net: Any, x: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        predicted = last_gap = torch.empty(0)  # set in the first step
+        for step in count():
             with torch.enable_grad():
                 x = x.detach().requires_grad_()
                 logits = input_logits(net, x)
@@ -82,12 +86,10 @@ class AdversarialBIM(AdversarialStrategy):
             gap = class_gap(logits.detach(), predicted)
             changed = ~(gap > 0)
             if step == 0:
-                sizes[active[changed]] = 0.0
+                size = torch.zeros_like(gap)  # a tie of two classes: on the boundary already
             else:
-                share = last / (last - gap)
-                sizes[active[changed]] = self.step_size * (step - 1 + share[changed]).to(x.dtype)
-            active, predicted, last = active[~changed], predicted[~changed], gap[~changed]
-            if len(active) == 0:
-                break
+                # The gap is interpolated linearly to find where the last step crossed zero.
+                size = self.step_size * (step - 1 + last_gap / (last_gap - gap)).to(x.dtype)
+            yield changed, size[changed]
+            predicted, last_gap = predicted[~changed], gap[~changed]
             x = (x.detach() + self.step_size * gradient.sign())[~changed]
-        return sizes

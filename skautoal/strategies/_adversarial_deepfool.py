@@ -2,38 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import count
+from typing import Any
+
+import numpy as np
 import torch
 from torch import Tensor
 
 from .._net import input_logits
+from ..signals import Signals
 from ._adversarial import AdversarialStrategy, class_gap
 from ._checks import check_integer
 
-_OVERSHOOT = 0.02  # of the paper: carries a sample over the boundary it was moved onto
+_OVERSHOOT = 0.02  # as in the paper; moves a sample across the boundary instead of onto it
 
 
 class AdversarialDeepFool(AdversarialStrategy):
-    """Samples of least Euclidean distance to another class, by DeepFool.
+    """Adversarial sampling (DeepFool): smallest Euclidean distance to another class.
 
-    Each step takes the net as linear, goes to the nearest of its class boundaries,
-    ``r = |f_c| / ||w_c||^2 w_c`` with f_c the logit of class c minus that of the predicted
-    one and w_c its gradient, c of least ``|f_c| / ||w_c||``, and repeats until the class
-    changes. The score is minus the length of the sum of the steps. For a linear model
-    this is the exact distance, ``|w x + b| / ||w||``.
+    Each step linearises the net and moves the sample to the nearest boundary,
+    ``r = |f_c| / ||w_c||^2 w_c``. f_c is the logit of class c minus that of the predicted class,
+    w_c is its gradient, and c minimises ``|f_c| / ||w_c||``. Steps are repeated until the class
+    changes. The score is minus the length of the sum of the steps. For a linear model this is
+    the exact distance ``|w x + b| / ||w||``.
 
     Parameters
     ----------
     max_classes : int, default=10
-        Only the boundaries to the most probable classes are considered, of which there
-        are so many with the predicted one.
+        Number of most probable classes, the predicted one included, to whose boundaries
+        samples are moved. At least 2.
     max_steps : int, default=50
-        Samples whose class does not change within so many steps come last.
+        Maximum number of steps. Samples whose class does not change come last.
 
     Notes
     -----
-    Samples are perturbed in batches, one backward pass a class, in evaluation mode;
-    parameters and their gradients are left alone. Only floating samples in one array.
-    Cost O(s n c) backward passes of s steps and c classes; few steps are the rule.
+    Samples are perturbed in batches, with one backward pass for each class, in evaluation mode.
+    The parameters of the net and their gradients do not change. The samples must be one
+    floating array. Cost O(s n c) backward passes for s steps and c classes. Usually a few steps
+    are enough.
 
     References
     ----------
@@ -65,16 +72,13 @@ class AdversarialDeepFool(AdversarialStrategy):
         self.max_classes = max_classes
         self.max_steps = max_steps
 
-    def _scores(self, signals, rng):
+    def _scores(self, signals: Signals, rng: np.random.RandomState) -> Tensor:
         check_integer("max_classes", self.max_classes, 2)
-        check_integer("max_steps", self.max_steps, 1)
         return super()._scores(signals, rng)
 
-    def _sizes(self, net, x):
-        sizes = x.new_full((len(x),), torch.inf)
-        active = torch.arange(len(x), device=x.device)  # those that still have their class
-        moved, ranked = torch.zeros_like(x), torch.empty(0)  # filled in the first step
-        for step in range(self.max_steps + 1):
+    def _walk(self, net: Any, x: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        moved, ranked = torch.zeros_like(x), torch.empty(0)  # ranked is set in the first step
+        for step in count():
             with torch.enable_grad():
                 at = (x + (1 + _OVERSHOOT) * moved).requires_grad_()
                 logits = input_logits(net, at)
@@ -82,23 +86,30 @@ class AdversarialDeepFool(AdversarialStrategy):
                     ranked = logits.topk(min(self.max_classes, logits.shape[1]), dim=1).indices
                 move = _to_nearest_boundary(logits, ranked, at)
             changed = ~(class_gap(logits.detach(), ranked[:, :1]) > 0)
-            sizes[active[changed]] = moved[changed].flatten(1).norm(dim=1)
-            active, ranked = active[~changed], ranked[~changed]
-            if len(active) == 0:
-                break
-            x, moved = x[~changed], (moved + move)[~changed]
-        return sizes
+            yield changed, moved[changed].flatten(1).norm(dim=1)
+            x, moved, ranked = x[~changed], (moved + move)[~changed], ranked[~changed]
 
 
 def _to_nearest_boundary(logits: Tensor, ranked: Tensor, x: Tensor) -> Tensor:
-    """Step from each sample to the nearest boundary of the linearised net, like x."""
+    """Compute the step from each sample to the nearest boundary of the linearised net, like ``x``.
+
+    Parameters
+    ----------
+    logits : Tensor of shape (m, C)
+        Logits of ``x``, with their graph.
+    ranked : Tensor of shape (m, c), dtype int64
+        Classes to consider, the predicted class first.
+    x : Tensor of shape (m, ...)
+        Samples that require a gradient.
+
+    """
     nearest = x.new_full((len(x),), torch.inf)
     move = torch.zeros_like(x)
     lead = logits.gather(1, ranked[:, :1]) - logits.gather(1, ranked)
     for c in range(1, ranked.shape[1]):
         (gradient,) = torch.autograd.grad(-lead[:, c].sum(), x, retain_graph=True)
         length = gradient.flatten(1).norm(dim=1)
-        distance = lead[:, c].detach().abs() / length  # inf where nothing can be moved
+        distance = lead[:, c].detach().abs() / length  # inf where the gradient is zero
         closer = distance < nearest
         nearest = torch.where(closer, distance, nearest)
         scale = torch.where(closer, distance / length, 0).reshape(-1, *[1] * (x.ndim - 1))

@@ -1,7 +1,8 @@
-"""ALFA-Mix: samples whose prediction flips when labelled features are mixed in."""
+"""ALFA-Mix: samples whose prediction changes when labelled features are mixed in."""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -11,32 +12,35 @@ from ..ops._kmeans import nearest_to_centers
 from ..ops._ranking import top_k
 from ..signals import Signals
 from ._base import BatchStrategy
-from ._checks import check_number, labeled_signals
+from ._checks import check_number, labeled_codes, labeled_signals
 
 
 class AlfaMix(BatchStrategy):
-    """k-means of the samples that a small mix with a labelled class makes flip.
+    """ALFA-Mix: k-means of the samples whose prediction a small feature mix changes.
 
-    An embedding z is mixed with an anchor z*, the mean embedding of a labelled class,
-    entry by entry: ``alpha z* + (1 - alpha) z``. The alpha that raises the loss at the
-    predicted class most is, to first order, ``eps |z* - z| g / (|g| (z* - z))`` with g the
-    gradient of that loss. Of the samples that get another class b clusters are made, on
-    embeddings scaled to length 1, and the sample nearest to each centre is picked.
+    An embedding z is mixed entry by entry with an anchor z*, the mean embedding of a labelled
+    class: ``alpha z* + (1 - alpha) z``. To first order, the alpha that raises the loss at the
+    predicted class most is ``eps |z* - z| g / (|g| (z* - z))``, with g the gradient of that
+    loss. The samples whose predicted class changes are the candidates. They are clustered into
+    b clusters on embeddings scaled to length 1, and the sample nearest to each centre is
+    picked.
 
     Parameters
     ----------
     epsilon : float, default=0.2
-        Size of the mix: eps is ``epsilon / sqrt(d)``. It grows in steps of itself up to 1
-        until more than b samples flip.
+        Size of the mix, in (0, 1]: eps is ``epsilon / sqrt(d)``. It is raised in steps of
+        ``epsilon``, up to 1, until there are more than b candidates.
 
     Notes
     -----
-    For one sample all anchors move the embedding in the same direction, by a length that
-    grows with the distance of the anchor, and a linear head that flips on the way has
-    flipped at its end: the farthest anchor flips whatever any of them does, and only this
-    one is tried. If no more than b samples flip, they come first and the rest of the batch
-    is random. Without labels there are no anchors and all samples are clustered. Cost
-    O(n d C) a step and k-means on the candidates, memory O(nd).
+    For one sample, all anchors move the embedding in the same direction, by a length that
+    grows with the distance of the anchor. If the prediction of a linear head changes on the
+    way, it is still changed at the end. The farthest anchor therefore changes the prediction
+    whenever any anchor does, and only this one is tried.
+
+    If there are at most b candidates, they come first and the rest of the batch is random.
+    Without labelled samples there are no anchors, and the whole pool is clustered. The cost is
+    O(n d C) for each step of epsilon, plus k-means on the candidates. Memory is O(nd).
 
     References
     ----------
@@ -63,7 +67,7 @@ class AlfaMix(BatchStrategy):
     def __init__(self, epsilon: float = 0.2):
         self.epsilon = epsilon
 
-    def _pick(self, signals, n_instances, rng):
+    def _pick(self, signals: Signals, n_instances: int, rng: np.random.RandomState) -> Tensor:
         check_number("epsilon", self.epsilon, above=0, at_most=1)
         order = signals.order(rng)
         along = torch.arange(len(order), device=order.device)
@@ -71,7 +75,7 @@ class AlfaMix(BatchStrategy):
         candidates = along
         labeled = labeled_signals(signals, ("embeddings",), self.name)
         if labeled is not None:
-            anchors = _anchors(labeled.embeddings, signals.codes)
+            anchors = _anchors(labeled.embeddings, labeled_codes(signals))
             flipped = self._flipped(signals, Z, anchors, n_instances)
             candidates = flipped.nonzero().flatten()
             if len(candidates) <= n_instances:
@@ -81,7 +85,7 @@ class AlfaMix(BatchStrategy):
         return order[candidates[picks]]
 
     def _flipped(self, signals: Signals, Z: Tensor, anchors: Tensor, enough: int) -> Tensor:
-        """Which rows of ``Z`` get another class, (n,), with the smallest mix that flips enough."""
+        """Find the rows of ``Z`` whose class changes with the smallest sufficient mix, (n,)."""
         flipped = torch.zeros(len(Z), dtype=torch.bool, device=Z.device)
         for step in range(1, int(1 / self.epsilon) + 1):
             eps = step * self.epsilon / Z.shape[1] ** 0.5
@@ -93,14 +97,14 @@ class AlfaMix(BatchStrategy):
 
 
 def _anchors(H: Tensor, codes: Tensor) -> Tensor:
-    """Mean embedding of each class that has labels, (at most C, d)."""
+    """Compute the mean embedding of each class that has labels, (at most C, d)."""
     _, group, counts = codes.unique(return_inverse=True, return_counts=True)
     sums = H.new_zeros(len(counts), H.shape[1]).index_add_(0, group, H)
     return sums / counts[:, None]
 
 
 def _flips(signals: Signals, Z: Tensor, anchors: Tensor, eps: float) -> Tensor:
-    """Whether mixing in the farthest anchor changes the prediction, (n,)."""
+    """Test for each row whether mixing in the farthest anchor changes the prediction, (n,) bool."""
     with torch.enable_grad():
         leaf = Z.detach().requires_grad_()
         logits = signals.head(leaf)
@@ -115,9 +119,10 @@ def _flips(signals: Signals, Z: Tensor, anchors: Tensor, eps: float) -> Tensor:
 
 
 def _best_alpha(Z: Tensor, anchor: Tensor, gradient: Tensor, eps: float) -> Tensor:
-    """Share of the anchor in each entry that raises the loss most, to first order, (n, d).
+    """Compute the share of the anchor in each entry that raises the loss most, (n, d).
 
-    Nothing moves where entry and anchor are equal, or the loss is flat.
+    This is the first-order solution given in :class:`AlfaMix`. It is 0 where the entry equals
+    that of the anchor or where the loss is flat.
     """
     way = anchor - Z
     length = eps * way.norm(dim=1, keepdim=True)

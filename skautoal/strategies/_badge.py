@@ -1,18 +1,27 @@
-"""BADGE: diverse gradients, by k-means++ on gradient embeddings kept in factors."""
+"""BADGE: k-means++ on gradient embeddings, which are kept as factors."""
 
 from __future__ import annotations
 
+import numpy as np
+from torch import Tensor
+
 from ..ops._kmeanspp import FactorDistances, kmeans_plusplus
+from ..signals import Signals
 from ._base import BatchStrategy
 
 
 class BADGE(BatchStrategy):
-    """k-means++ on the gradients g = (p - onehot(argmax p)) h^T of the last layer.
+    """BADGE: k-means++ on the gradient embeddings of the last layer.
 
-    Large gradients mean uncertainty, spread gradients diversity. The gradients stay in
-    factors, ``||g - g'||^2 = |a|^2 |h|^2 + |a'|^2 |h'|^2 - 2 <a, a'> <h, h'>``, so a pick
-    costs O(n(C + d)) and nothing of size n C d exists. The first pick is the largest
-    gradient, as in the authors' code.
+    The gradient embedding of a sample is g = (p - onehot(argmax p)) h^T. A large gradient
+    means uncertainty; distances between gradients make the batch diverse. The first pick is
+    the largest gradient, as in the authors' code.
+
+    Notes
+    -----
+    The gradients are kept as factors a and h, with
+    ``||g - g'||^2 = |a|^2 |h|^2 + |a'|^2 |h'|^2 - 2 <a, a'> <h, h'>``. A pick costs O(n (C + d))
+    time, and no array of size n C d is formed.
 
     References
     ----------
@@ -33,7 +42,7 @@ class BADGE(BatchStrategy):
     needs = ("gradient_factors",)
     cost = "O(b n (C + d))"
 
-    def _pick(self, signals, n_instances, rng):
+    def _pick(self, signals: Signals, n_instances: int, rng: np.random.RandomState) -> Tensor:
         order = signals.order(rng)
         factors = (part.index_select(0, order) for part in signals.gradient_factors)
         return order[kmeans_plusplus(FactorDistances(*factors), n_instances, rng)]

@@ -1,30 +1,32 @@
-"""BAIT: the batch after which the last layer would be known best where the pool needs it."""
+"""BAIT: a batch that minimises a bound on the error of the last layer over the pool."""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ..ops._distances import row_blocks
+from ..signals import Signals
 from ._base import BatchStrategy
 from ._checks import check_integer, check_number, labeled_signals
 
-_MAX_FACTOR_ELEMENTS = 2**23  # n C^2 up to which the exact Fisher factors are kept (64 MB)
+_MAX_FACTOR_ELEMENTS = 2**23  # largest n C^2 for exact Fisher factors: 64 MB in float64
 
 
 class BAIT(BatchStrategy):
-    """Greedy minimisation of tr(M^-1 F), with M the information of what is labelled.
+    """BAIT: greedy minimisation of tr(M^-1 F), a bound on the expected error on the pool.
 
-    The Fisher information of a sample about the last layer is
-    ``F(x) = h h^T (x) (diag(p) - p p^T)``, of size C d x C d. F is its mean over the pool
-    and M = regularization I + the sum over labelled and picked samples: the trace bounds
-    the expected error on the pool. 2b picks are made one by one, then the b that matter
-    least to the trace are given back one by one.
+    The Fisher information of a sample with respect to the last layer is
+    ``F(x) = h h^T (x) (diag(p) - p p^T)``, of size C d x C d. F is its mean over the pool. M is
+    ``regularization`` times the identity plus the sum over labelled and picked samples. The
+    forward step adds 2b samples one by one. The backward step removes one by one those that
+    raise the trace least, until b are left.
 
     Parameters
     ----------
     regularization : float, default=1.0
-        Information about each weight that is there before any label.
+        Positive information about each weight before any label.
     max_parameters : int, default=512
         Largest C d for which F(x) is exact. Above it, the class factor is replaced by its
         trace: ``F(x) = (1 - sum_c p_c^2) h h^T``, of size d x d.
@@ -32,9 +34,9 @@ class BAIT(BatchStrategy):
     Notes
     -----
     Woodbury's identity updates M^-1 and, for every candidate, the two C x C matrices that
-    its gain consists of. A pick costs O(n (d C^2 + C^3) + (C d)^2) exactly, O(n d) with
-    the approximation, which is exact for two classes. The exact form is given up as well
-    where n C^2 exceeds 2^23. Everything is in double precision.
+    determine its gain. A pick costs O(n (d C^2 + C^3) + (C d)^2) exactly and O(n d) with the
+    approximation, which is exact for two classes. The approximation is also used if n C^2
+    exceeds 2^23. Computations are in double precision.
 
     References
     ----------
@@ -45,7 +47,7 @@ class BAIT(BatchStrategy):
 
     Examples
     --------
-    Two uncertain directions are there to learn; the third sample repeats the first:
+    The first two samples are uncertain in two directions. The third one repeats the first:
 
     >>> from skautoal.signals import Signals
     >>> from skautoal.strategies import BAIT
@@ -64,17 +66,19 @@ class BAIT(BatchStrategy):
         self.regularization = regularization
         self.max_parameters = max_parameters
 
-    def _pick(self, signals, n_instances, rng):
+    def _pick(self, signals: Signals, n_instances: int, rng: np.random.RandomState) -> Tensor:
         check_number("regularization", self.regularization, above=0)
         check_integer("max_parameters", self.max_parameters, 1)
         order = signals.order(rng)
         candidates = self._candidates(signals, order)
         picks = order.new_empty(min(2 * n_instances, len(order)))
         free = torch.ones_like(order, dtype=torch.bool)
+        # Forward: add 2b samples, or the whole pool if it is smaller.
         for step in range(len(picks)):
             picks[step] = candidates.gains().masked_fill(~free, -torch.inf).argmax()
             candidates.take(picks[step])
             free[picks[step]] = False
+        # Backward: remove samples until b are left.
         candidates = candidates.subset(picks)
         kept = torch.ones_like(picks, dtype=torch.bool)
         for _ in range(len(picks) - n_instances):
@@ -83,8 +87,8 @@ class BAIT(BatchStrategy):
             kept[least] = False
         return order[picks[kept]]
 
-    def _candidates(self, signals, order: Tensor) -> _Candidates:
-        """The pool along ``order``, with M of the labelled samples and F."""
+    def _candidates(self, signals: Signals, order: Tensor) -> _Candidates:
+        """Return the pool along ``order``, with F, and M of the labelled samples."""
         P, H = signals.probabilities[order].double(), signals.embeddings[order].double()
         (n, n_classes), d = P.shape, H.shape[1]
         exact = n_classes * d <= self.max_parameters
@@ -102,10 +106,22 @@ class BAIT(BatchStrategy):
 
 
 class _Candidates:
-    """Candidates V_i = h_i (x) S_i, with what their gain depends on.
+    """Candidates with Fisher factors V_i = h_i (x) S_i, and the matrices their gains depend on.
 
-    Kept up to date are M^-1, N = M^-1 F M^-1, and for each candidate V^T M^-1 V and
-    V^T N V, (n, r, r) each.
+    M^-1, N = M^-1 F M^-1 and, for each candidate, V^T M^-1 V and V^T N V, (n, r, r) each, are
+    kept up to date.
+
+    Parameters
+    ----------
+    H : Tensor of shape (n, d)
+        Embeddings.
+    S : Tensor of shape (n, c, r)
+        Factors of the class part: S S^T = diag(p) - p p^T, or its trace with c = r = 1.
+    inverse : Tensor of shape (d c, d c)
+        M^-1.
+    information : Tensor of shape (d c, d c)
+        F.
+
     """
 
     def __init__(self, H: Tensor, S: Tensor, inverse: Tensor, information: Tensor):
@@ -115,7 +131,7 @@ class _Candidates:
         self.useful = self._quadratic(inverse @ information @ inverse)
 
     def subset(self, rows: Tensor) -> _Candidates:
-        """The same of some of the candidates."""
+        """Return the candidates at ``rows``, with the same M and F."""
         part = object.__new__(_Candidates)
         part.inverse, part.information = self.inverse, self.information
         for name in ("H", "S", "known", "useful"):
@@ -123,15 +139,15 @@ class _Candidates:
         return part
 
     def gains(self) -> Tensor:
-        """How much the trace would fall by taking each candidate, (n,)."""
+        """Compute the decrease of the trace from adding each candidate, (n,)."""
         return self._trace(sign=1)
 
     def losses(self) -> Tensor:
-        """How much the trace would rise by giving each candidate back, (n,)."""
+        """Compute the increase of the trace from removing each candidate, (n,)."""
         return self._trace(sign=-1)
 
     def _trace(self, sign: int) -> Tensor:
-        """tr((I +- V^T M^-1 V)^-1 V^T N V): Woodbury's change of the trace."""
+        """Compute tr((I +- V^T M^-1 V)^-1 V^T N V), the change of the trace by Woodbury, (n,)."""
         if self.known.shape[1] == 1:
             return (self.useful / (1 + sign * self.known)).flatten()
         eye = torch.eye(self.known.shape[1], dtype=self.H.dtype, device=self.H.device)
@@ -139,12 +155,13 @@ class _Candidates:
         return solved.diagonal(dim1=1, dim2=2).sum(1)
 
     def take(self, row: Tensor, sign: int = 1) -> None:
-        """Add the information of a candidate to M, or take it away again."""
+        """Add the information of a candidate to M, or subtract it with ``sign=-1``."""
         V = torch.einsum("a,ir->air", self.H[row], self.S[row]).flatten(0, 1)  # (d c, r)
         eye = torch.eye(V.shape[1], dtype=V.dtype, device=V.device)
         root = torch.linalg.cholesky(eye + sign * self.known[row])
         half = torch.linalg.solve_triangular(root, (self.inverse @ V).T, upper=False).T
-        # M^-1 loses U U^T, with U = half; N loses X U^T + U X^T.
+        # Woodbury: M^-1 falls by sign U U^T, with U = half. Inserted into N = M^-1 F M^-1,
+        # N falls by sign (X U^T + U X^T), with X = cross.
         moved = self.information @ half
         cross = self.inverse @ moved - sign / 2 * half @ (half.T @ moved)
         self.inverse = self.inverse - sign * half @ half.T
@@ -154,13 +171,13 @@ class _Candidates:
         self.useful -= sign * (product + product.mT)
 
     def _project(self, U: Tensor) -> Tensor:
-        """V_i^T U of each candidate, (n, r, r)."""
+        """Compute V_i^T U of each candidate, (n, r, r)."""
         n_classes, r = self.S.shape[1:]
         rows = self.H @ U.reshape(self.H.shape[1], n_classes * r)
         return self.S.mT @ rows.reshape(-1, n_classes, r)
 
     def _quadratic(self, A: Tensor) -> Tensor:
-        """V_i^T A V_i of each candidate, (n, r, r), in blocks."""
+        """Compute V_i^T A V_i of each candidate, (n, r, r), in blocks."""
         n, d = self.H.shape
         c = self.S.shape[1]
         out = torch.empty_like(self.S)
@@ -172,18 +189,18 @@ class _Candidates:
 
 
 def _class_factors(P: Tensor) -> Tensor:
-    """S with S S^T = diag(p) - p p^T, (n, C, C)."""
+    """Compute S with S S^T = diag(p) - p p^T, (n, C, C)."""
     root = P.sqrt()
     return torch.diag_embed(root) - P.unsqueeze(2) * root.unsqueeze(1)
 
 
 def _trace_factors(P: Tensor) -> Tensor:
-    """Root of tr(diag(p) - p p^T) = 1 - sum_c p_c^2, (n, 1, 1)."""
+    """Compute the root of tr(diag(p) - p p^T) = 1 - sum_c p_c^2, (n, 1, 1)."""
     return (1 - P.square().sum(1)).clamp_min(0).sqrt()[:, None, None]
 
 
 def _information(H: Tensor, S: Tensor) -> Tensor:
-    """Sum of the Fisher information over samples, (d c, d c), in blocks."""
+    """Sum the Fisher information over samples, (d c, d c), in blocks."""
     n, d = H.shape
     c, r = S.shape[1:]
     total = H.new_zeros(d * c, d * c)

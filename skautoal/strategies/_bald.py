@@ -1,16 +1,21 @@
-"""Bayesian active learning by disagreement, from MC-dropout passes."""
+"""Bayesian active learning by disagreement (BALD), from MC-dropout passes."""
 
 from __future__ import annotations
 
+import numpy as np
+from torch import Tensor
+
 from ..ops._reductions import mean_of_passes
+from ..ops._uncertainty import entropy
+from ..signals import Signals
 from ._base import ScoreStrategy
-from ._entropy import entropy
 
 
 class BALD(ScoreStrategy):
-    """Mutual information of prediction and weights: H(mean_t p_t) - mean_t H(p_t).
+    """BALD: mutual information between the prediction and the weights of the net.
 
-    It is at least 0, and 0 where all passes agree. Cost O(TnC).
+    The score is H(mean_t p_t) - mean_t H(p_t) over T MC-dropout passes, in nats. It is 0 where
+    all passes agree. Cost O(TnC).
 
     References
     ----------
@@ -20,8 +25,8 @@ class BALD(ScoreStrategy):
 
     Examples
     --------
-    Two passes that contradict each other are worth more than two that agree on being
-    unsure:
+    Two passes that contradict each other score higher than two passes that agree on an
+    uncertain prediction:
 
     >>> from skautoal.signals import Signals
     >>> from skautoal.strategies import BALD
@@ -35,9 +40,9 @@ class BALD(ScoreStrategy):
     cost = "O(TnC)"
     row_wise = True
 
-    def _scores(self, signals, rng):
+    def _scores(self, signals: Signals, rng: np.random.RandomState) -> Tensor:
         passes = signals.mc_probabilities
-        # Pass by pass: what is made of one stays in the cache.
+        # One pass at a time, so that the intermediate arrays stay in the cache.
         own = mean_of_passes(entropy(one) for one in passes)
         information = entropy(mean_of_passes(passes)) - own
-        return information.clamp_min(0)  # it never is negative but by rounding
+        return information.clamp_min(0)  # only rounding can make it negative

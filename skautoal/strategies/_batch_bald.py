@@ -1,4 +1,4 @@
-"""BatchBALD: the batch whose labels together tell most about the weights."""
+"""BatchBALD: a batch whose labels together are most informative about the weights."""
 
 from __future__ import annotations
 
@@ -8,39 +8,41 @@ from torch import Tensor
 
 from ..ops._distances import row_blocks
 from ..ops._greedy import lazy_greedy
+from ..ops._uncertainty import entropy
+from ..signals import Signals
 from ._base import BatchStrategy
 from ._checks import check_integer
-from ._entropy import entropy
 
-_BLOCK = 64  # gains evaluated at a time: each costs O(K C T)
+_BLOCK = 64  # number of gains evaluated at a time; each costs O(K C T)
 
 
 class BatchBALD(BatchStrategy):
-    """Greedy maximisation of the joint mutual information I(y_1, ..., y_b; weights).
+    """BatchBALD: greedy maximisation of the joint mutual information I(y_1, ..., y_b; weights).
 
-    The T MC-dropout passes are T draws of the weights; a pick adds
-    ``E_y [ H(sum_t q_t p_t) - sum_t q_t H(p_t) ]``, the BALD score under the posterior q
-    over the passes that the labels y of the earlier picks would give. Unlike the top of
-    BALD, a batch holds no copies: a label that is known to come teaches nothing twice.
+    The T MC-dropout passes are T draws of the weights. A pick adds
+    ``E_y [ H(sum_t q_t p_t) - sum_t q_t H(p_t) ]``: its BALD score under the posterior q over
+    the passes, given labels y of the earlier picks. Unlike the top of :class:`BALD`, a batch
+    contains no near-duplicates, because a label that the earlier labels determine adds
+    nothing.
 
     Parameters
     ----------
     max_configurations : int, default=2048
-        While the C^m joint labels of m picks are at most so many, the expectation is
-        exact; after that it is over so many of them, drawn by their probability with
-        systematic resampling, and updated pick by pick.
+        Maximum number of joint labels of the picks. While the C^m joint labels of m picks
+        are no more than that, the expectation is exact. Beyond, it is taken over this number
+        of joint labels, drawn by their probability with systematic resampling.
 
     Notes
     -----
-    T passes cannot be told apart for more than log T nats: with about that gained, the
-    rest of the batch is hardly better than random. Large batches need many passes
-    (``n_passes``), or :class:`PowerBALD`.
+    T passes carry at most log T nats of information. Once a batch has gained about that much,
+    further picks are hardly better than random. Large batches need more MC-dropout passes
+    (``n_passes``); :class:`PowerBALD` is an alternative.
 
-    The objective is submodular (with drawn configurations up to the error of drawing), so
-    most gains need not be evaluated anew at each pick. Cost O(TnC) and at most
-    O(b n K C T) with K configurations, a small part of it where few samples stand out;
-    memory O(K T C) and blocks of bounded size. For pools of 100,000 samples in 100
-    classes take a part of the pool, or :class:`PowerBALD`.
+    The objective is submodular (up to the error of sampling the joint labels), so most gains
+    need not be re-evaluated at each pick. Cost O(TnC), plus at most O(b n K C T) with K joint
+    labels, and much less if few samples have a high score. Memory is O(K T C) and blocks of
+    bounded size. For pools of the order of 100,000 samples in 100 classes, use
+    :class:`SubsamplePool` or :class:`PowerBALD`.
 
     References
     ----------
@@ -49,8 +51,8 @@ class BatchBALD(BatchStrategy):
 
     Examples
     --------
-    The second sample says what the first says; the third, less informative by itself,
-    says something else:
+    The first two samples give the same information. The third is less informative by itself,
+    but adds something new:
 
     >>> from skautoal.signals import Signals
     >>> from skautoal.strategies import BALD, BatchBALD
@@ -70,7 +72,7 @@ class BatchBALD(BatchStrategy):
     def __init__(self, max_configurations: int = 2048):
         self.max_configurations = max_configurations
 
-    def _pick(self, signals, n_instances, rng):
+    def _pick(self, signals: Signals, n_instances: int, rng: np.random.RandomState) -> Tensor:
         check_integer("max_configurations", self.max_configurations, 1)
         order = signals.order(rng)
         joint = _JointLabels(signals.mc_probabilities, order, self.max_configurations, rng)
@@ -79,10 +81,22 @@ class BatchBALD(BatchStrategy):
 
 
 class _JointLabels:
-    """Label configurations of the picks: their weights and the posteriors they imply.
+    """Joint labels (configurations) of the picks, their weights and the posteriors they imply.
 
-    Rows are positions along ``order``. Before the first pick there is one configuration,
-    the empty one, with all passes equally likely.
+    Rows are positions along ``order``. Before the first pick there is one configuration, the
+    empty one, and all passes are equally likely.
+
+    Parameters
+    ----------
+    passes : Tensor of shape (T, n, C)
+        Class probabilities of each pass.
+    order : Tensor of shape (n,), dtype int64
+        Random permutation of the rows.
+    max_configurations : int
+        Maximum number K of configurations.
+    rng : RandomState
+        Random generator of the resampling.
+
     """
 
     def __init__(
@@ -94,9 +108,11 @@ class _JointLabels:
         self.posteriors = passes.new_full((1, len(passes)), 1 / len(passes))
 
     def gains(self, rows: Tensor) -> Tensor:
-        """Information that each row's label would add, (m,)."""
+        """Compute the information that the label of each row would add, (m,), in nats."""
         out = self.passes.new_empty(len(rows))
-        expected = self.weights @ self.posteriors  # (T,): what the drawn ones imply
+        # Mean posterior over the configurations. With drawn configurations it is not
+        # uniform; both terms of the gain must use the same one.
+        expected = self.weights @ self.posteriors  # (T,)
         for block in row_blocks(len(rows), len(self.weights) * self.passes.shape[2]):
             P = self.passes[:, self.order[rows[block]]]  # (T, m, C)
             mixed = (self.posteriors @ P.flatten(1)).unflatten(1, P.shape[1:])
@@ -104,10 +120,10 @@ class _JointLabels:
         return out
 
     def take(self, row: Tensor) -> None:
-        """Extend every configuration by each label of ``row``."""
+        """Extend every configuration by each possible label of ``row``."""
         p = self.passes[:, self.order[row]]  # (T, C)
         joint = self.posteriors.unsqueeze(1) * p.T  # (K, C, T)
-        given = joint.sum(2)  # probability of the label, given the earlier ones
+        given = joint.sum(2)  # (K, C): probability of the label given the earlier labels
         weights = (self.weights.unsqueeze(1) * given).flatten()
         possible = (weights > 0).nonzero().flatten()
         if len(possible) > self.max_configurations:
@@ -119,7 +135,7 @@ class _JointLabels:
         self.posteriors = joint.flatten(0, 1)[possible] / given.flatten()[possible].unsqueeze(1)
 
     def _resample(self, weights: Tensor) -> Tensor:
-        """Systematic draws by weight: each comes floor or ceil of its expected times."""
+        """Draw by weight systematically: each index occurs floor or ceil of its expected count."""
         m = self.max_configurations
         cumulative = weights.double().cumsum(0)
         at = torch.arange(m, dtype=torch.double, device=weights.device) + self.rng.random_sample()

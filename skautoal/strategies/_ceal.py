@@ -1,15 +1,14 @@
-"""CEAL: uncertain samples go to the annotator, certain ones label themselves."""
+"""CEAL: query uncertain samples and give pseudo-labels to certain ones."""
 
 from __future__ import annotations
 
 import numpy as np
+from torch import Tensor
 
+from ..ops._uncertainty import entropy, least_confidence, margin
 from ..signals import Signals
 from ._base import ScoreStrategy
 from ._checks import check_choice, check_number
-from ._entropy import entropy
-from ._least_confidence import least_confidence
-from ._margin import margin
 
 _CRITERIA = {
     "entropy": entropy,
@@ -19,19 +18,20 @@ _CRITERIA = {
 
 
 class CEAL(ScoreStrategy):
-    """The most uncertain samples, and pseudo-labels for the most certain.
+    """CEAL: uncertainty sampling, with pseudo-labels for the most certain samples.
 
-    The score is one of -sum_c p_c log p_c, 1 - max_c p_c and -(p_1 - p_2). What the net
-    is sure of needs no annotator: :meth:`pseudo_labels` gives these samples the class
-    that the net predicts, to be trained on for one round. Cost O(nC).
+    The score is the entropy -sum_c p_c log p_c, the least confidence 1 - max_c p_c or the
+    margin -(p_1 - p_2). Samples that the net is certain about need no annotator:
+    :meth:`pseudo_labels` returns them with the predicted class, to be used for one round of
+    training. Cost O(nC).
 
     Parameters
     ----------
     criterion : {"entropy", "least_confidence", "margin"}, default="entropy"
-        Uncertainty that is queried.
+        Measure of uncertainty.
     threshold : float, default=0.05
-        Entropy (nats) below which a sample gets a pseudo-label. The paper lowers it from
-        round to round as the net grows surer.
+        Entropy in nats below which a sample gets a pseudo-label. The paper lowers it from
+        round to round as the net becomes more certain.
 
     References
     ----------
@@ -59,12 +59,12 @@ class CEAL(ScoreStrategy):
         self.criterion = criterion
         self.threshold = threshold
 
-    def _scores(self, signals, rng):
+    def _scores(self, signals: Signals, rng: np.random.RandomState) -> Tensor:
         check_choice("criterion", self.criterion, _CRITERIA)
         return _CRITERIA[self.criterion](signals.probabilities)
 
     def pseudo_labels(self, signals: Signals) -> tuple[np.ndarray, np.ndarray]:
-        """Samples the net is sure of, with the classes it predicts.
+        """Return the samples that the net is certain about, with their predicted classes.
 
         Parameters
         ----------
@@ -74,8 +74,8 @@ class CEAL(ScoreStrategy):
         Returns
         -------
         indices : ndarray of shape (m,), dtype int64
-            Rows of entropy below ``threshold``, in the order of the pool. Rows that were
-            queried as well should keep the annotator's label.
+            Rows with an entropy below ``threshold``, in the order of the pool. A row that is also
+            queried should keep the label of the annotator.
         codes : ndarray of shape (m,), dtype int64
             Their predicted class codes 0..C-1.
 

@@ -1,33 +1,36 @@
-"""Batches spread over the predicted classes, those with few labels first."""
+"""Class-balanced batches: classes with few labels first."""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from ..signals import Signals
 from ._base import ScoreStrategy, Strategy
 from ._wrapper import Wrapper
 
-_PROPOSED = 10  # batches that a strategy which builds them proposes
+_PROPOSED = 10  # a strategy that builds batches proposes one of this many times the size
 
 
 class ClassBalanced(Wrapper):
-    """The strategy's best of each predicted class, evening out the classes' labels.
+    """Wrapper that balances the number of labels over the predicted classes.
 
-    Pick by pick, the class with the fewest labels, those of this batch included as
-    predicted, gets the best of its samples; of classes level with each other the one
-    whose sample the strategy ranks higher. Cost: that of the strategy and O(nC + n log n).
+    Each pick is the best remaining sample of the class with the fewest labels. The picks of
+    this batch count as labels of their predicted classes. Among classes with equally many
+    labels, the one whose best sample is ranked higher by the strategy comes first.
 
     Parameters
     ----------
     strategy : Strategy
-        Ranks the pool. One that builds batches proposes a batch ten times the size, and
-        classes that it leaves out are left out.
+        Strategy that ranks the pool. If it builds batches, it proposes a batch of ten times
+        the size, and only proposed samples are picked.
 
     Notes
     -----
-    Without labelled samples all classes start from zero. Predictions stand in for the
-    labels of the batch, so that classes the net never predicts get no share.
+    Without labelled samples, all classes start from zero. The labels of the batch are
+    predictions, so classes that the net never predicts get no samples. The cost is that of the
+    strategy plus O(nC + n log n).
 
     References
     ----------
@@ -52,10 +55,10 @@ class ClassBalanced(Wrapper):
 
     @property
     def needs(self) -> tuple[str, ...]:  # type: ignore[override]
-        """Those of the strategy, and the probabilities."""
+        """Signals of the strategy, and the probabilities."""
         return tuple(dict.fromkeys((*self._wrapped().needs, "probabilities")))
 
-    def _pick(self, signals, n_instances, rng):
+    def _pick(self, signals: Signals, n_instances: int, rng: np.random.RandomState) -> Tensor:
         n, strategy = len(signals), self._wrapped()
         proposed = n if isinstance(strategy, ScoreStrategy) else min(n, _PROPOSED * n_instances)
         ranked = strategy.pick(signals, proposed, rng)
@@ -64,13 +67,14 @@ class ClassBalanced(Wrapper):
             codes = signals.codes.to(counts.device)
             counts = torch.bincount(codes, minlength=signals.n_classes)
         predicted = signals.probabilities[ranked].argmax(dim=1)
-        # The labels of a sample's class when its turn comes: the first has the least.
+        # Number of labels of the sample's class if the better ranked samples of this class
+        # are picked before it. Picking class by class is sorting by this number.
         labels_then = counts[predicted] + _place_in_class(predicted)
         return ranked[torch.sort(labels_then, stable=True).indices[:n_instances]]
 
 
 def _place_in_class(codes: Tensor) -> Tensor:
-    """How many earlier entries hold the same code, (n,)."""
+    """Count for each entry the earlier entries with the same code, (n,)."""
     by_class = torch.sort(codes, stable=True)
     position = torch.arange(len(codes), device=codes.device)
     starts = torch.searchsorted(by_class.values, by_class.values)

@@ -1,27 +1,32 @@
-"""CLUE: clusters of the embeddings, pulled towards uncertain samples."""
+"""CLUE: clustering of embeddings, weighted by uncertainty."""
 
 from __future__ import annotations
 
+import numpy as np
+from torch import Tensor
+
 from ..ops._kmeans import nearest_to_centers
+from ..ops._uncertainty import entropy
+from ..signals import Signals
 from ._base import BatchStrategy
 from ._checks import check_number
-from ._entropy import entropy
 
 
 class Clue(BatchStrategy):
-    """Entropy-weighted k-means: the sample nearest to each of b centres.
+    """CLUE: uncertainty-weighted k-means of the embeddings.
 
-    The embeddings are clustered with the entropy of ``softmax(logits / temperature)`` as
-    the weight of each sample; clusters with most entropy come first.
+    The weight of a sample is the entropy of ``softmax(logits / temperature)``. The sample
+    nearest to each of b centres is picked, clusters with the largest total entropy first.
 
     Parameters
     ----------
     temperature : float, default=1.0
-        Below 1 little but the unsure samples weigh; high ones make it plain k-means.
+        Positive temperature of the softmax. Low values concentrate the weights on the most
+        uncertain samples; high values make the weights equal, as in plain k-means.
 
     Notes
     -----
-    Cost O(nC) and O(nbd) an iteration, memory O(nd).
+    Cost O(nC), plus O(nbd) for each iteration of k-means; memory O(nd).
 
     References
     ----------
@@ -45,7 +50,7 @@ class Clue(BatchStrategy):
     def __init__(self, temperature: float = 1.0):
         self.temperature = temperature
 
-    def _pick(self, signals, n_instances, rng):
+    def _pick(self, signals: Signals, n_instances: int, rng: np.random.RandomState) -> Tensor:
         check_number("temperature", self.temperature, above=0)
         weights = entropy((signals.logits / self.temperature).softmax(dim=1))
         order = signals.order(rng)

@@ -1,4 +1,4 @@
-"""ClusterMargin: unsure samples, taken in turns from the clusters they lie in."""
+"""Cluster-Margin: uncertain samples, taken in turn from clusters of the embeddings."""
 
 from __future__ import annotations
 
@@ -11,35 +11,36 @@ from torch import Tensor
 from ..ops._distances import squared_distances
 from ..ops._neighbors import nearest_neighbors
 from ..ops._ranking import round_robin, top_k
+from ..ops._uncertainty import margin
+from ..signals import Signals
 from ._base import BatchStrategy
 from ._checks import check_integer
-from ._margin import margin
 
-_MAX_CLUSTERED = 5_000  # rows of the linkage: it holds all their distances
+_MAX_CLUSTERED = 5_000  # maximum rows of the linkage, which stores all pairwise distances
 
 
 class ClusterMargin(BatchStrategy):
-    """Samples of smallest margin, in turns from the smallest cluster to the largest.
+    """Cluster-Margin: samples of smallest margin, taken in turn from small to large clusters.
 
-    The pool is clustered by average linkage on the embeddings. Of the
-    ``candidates_per_instance`` x b samples with the smallest margin, each cluster gives
-    random ones, one a lap, those with the fewest candidates first: rare kinds of unsure
-    samples are not crowded out by frequent ones.
+    The pool is clustered by average linkage on the embeddings. The candidates are the
+    ``candidates_per_instance`` x b samples of smallest margin. Clusters take turns, those with
+    the fewest candidates first, and give one random candidate in each turn. Rare kinds of
+    uncertain samples are therefore not crowded out by frequent ones.
 
     Parameters
     ----------
     candidates_per_instance : int, default=10
-        Candidates for each sample of the batch.
+        Number of candidates for each sample of the batch.
     cluster_size : int, default=10
-        Mean size of a cluster: there are n / ``cluster_size``.
+        Mean size of a cluster: there are n / ``cluster_size`` clusters.
 
     Notes
     -----
-    The authors cut the tree at a distance, and cluster once for all rounds; a distance has
-    no scale that would suit all nets, and embeddings change with the net, so that here the
-    number of clusters is given and every query clusters anew. Above 5,000 samples as many
-    random ones are clustered, and a candidate belongs to the cluster of the nearest of
-    them. Cost O(m^2 d) with m = min(n, 5000) and O(c m d) for c candidates, memory O(m^2).
+    The authors cut the tree at a distance and cluster once for all rounds. No distance suits
+    the scale of all nets, and embeddings change with the net. Here the number of clusters is
+    given, and every query clusters anew. In pools of more than 5,000 samples, 5,000 random ones
+    are clustered, and a candidate belongs to the cluster of its nearest clustered sample. Cost
+    O(m^2 d) with m = min(n, 5000), plus O(c m d) for c candidates; memory O(m^2).
 
     References
     ----------
@@ -64,7 +65,7 @@ class ClusterMargin(BatchStrategy):
         self.candidates_per_instance = candidates_per_instance
         self.cluster_size = cluster_size
 
-    def _pick(self, signals, n_instances, rng):
+    def _pick(self, signals: Signals, n_instances: int, rng: np.random.RandomState) -> Tensor:
         check_integer("candidates_per_instance", self.candidates_per_instance, lowest=1)
         check_integer("cluster_size", self.cluster_size, lowest=1)
         order = signals.order(rng)
@@ -84,7 +85,7 @@ class ClusterMargin(BatchStrategy):
 
 
 def _average_linkage(X: Tensor, cluster_size: int) -> Tensor:
-    """Cluster 0..G-1 of each row, (m,)."""
+    """Cluster rows by average linkage; return a label 0..G-1 for each, (m,)."""
     if len(X) == 1:
         return torch.zeros(1, dtype=torch.long, device=X.device)
     distances = squared_distances(X, X).sqrt_().cpu().numpy()

@@ -1,30 +1,33 @@
-"""Contrastive active learning: predictions unlike those of the nearest labelled samples."""
+"""Contrastive active learning (CAL): predictions unlike those of labelled neighbours."""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from ..ops._neighbors import nearest_neighbors
+from ..signals import Signals
 from ._base import ScoreStrategy
 from ._checks import check_integer, labeled_signals
 
 
 class ContrastiveAL(ScoreStrategy):
-    """Mean KL divergence from the predictions of the nearest labelled samples (CAL).
+    """Contrastive active learning (CAL): divergence from the predictions of labelled neighbours.
 
-    Score ``mean_i KL(p(. | x_i) || p(. | x))`` over the ``n_neighbors`` labelled samples
-    x_i nearest to x in the embeddings: high where the net treats alike what it predicts
-    differently, as it does at its decision boundary.
+    The score is ``mean_i KL(p(. | x_i) || p(. | x))`` over the ``n_neighbors`` labelled samples
+    x_i nearest to x in embedding space. It is high where similar embeddings have different
+    predictions, as at the decision boundary.
 
     Parameters
     ----------
     n_neighbors : int, default=10
-        Labelled neighbours, or as many as there are.
+        Number of labelled neighbours; all labelled samples if they are fewer.
 
     Notes
     -----
-    Where nothing is labelled all scores are 0, and the batch is random. Cost O(n l d) for
-    the neighbours, O(n n_neighbors C) for the divergence; memory O(n C).
+    Without labelled samples all scores are 0, and the batch is random. Cost O(n l d) for
+    the neighbours and O(n n_neighbors C) for the divergence; memory O(n C).
 
     References
     ----------
@@ -49,7 +52,7 @@ class ContrastiveAL(ScoreStrategy):
     def __init__(self, n_neighbors: int = 10):
         self.n_neighbors = n_neighbors
 
-    def _scores(self, signals, rng):
+    def _scores(self, signals: Signals, rng: np.random.RandomState) -> Tensor:
         check_integer("n_neighbors", self.n_neighbors, lowest=1)
         log_P = signals.logits.log_softmax(dim=1)
         labeled = labeled_signals(signals, ("logits", "embeddings"), self.name)
@@ -60,8 +63,9 @@ class ContrastiveAL(ScoreStrategy):
         Q = log_Q.exp()
         k = min(self.n_neighbors, len(Q))
         _, neighbors = nearest_neighbors(signals.embeddings, labeled.embeddings[order], k)
-        # mean_i sum_c q_ic (log q_ic - log p_c), with the mean taken over the q_i alone.
-        # Summed up in one order for all rows: equal ones must not differ by a rounding.
+        # mean_i sum_c q_ic (log q_ic - log p_c) = mean negentropy of the q_i minus
+        # sum_c (mean q)_c log p_c. Neighbours are added in a fixed order, so that equal
+        # rows do not differ by rounding.
         neighbors = neighbors.sort(dim=1).values
         negentropy = (Q * log_Q).sum(dim=1)
         mean_Q, mean_negentropy = torch.zeros_like(log_P), log_P.new_zeros(len(log_P))

@@ -6,11 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from ..data._convert import as_numpy
 from ..data._requests import check_costs
-from ..ops._ranking import average_ranks, top_k
+from ..ops._knapsack import fill_by_cost
 from ..signals import Signals
 from ._base import ScoreStrategy, Strategy
 from ._wrapper import Wrapper
@@ -85,89 +84,3 @@ class CostAware(Wrapper):
         prices = torch.as_tensor(costs, device=signals.device)
         order = signals.order(rng)
         return fill_by_cost(proposed, utilities, prices, n_instances, self.budget, order)
-
-
-def fill_by_cost(
-    proposed: Tensor,
-    utilities: Tensor,
-    costs: Tensor,
-    n_instances: int,
-    budget: float | None,
-    order: Tensor,
-) -> Tensor:
-    """Rows by utility per unit of cost: the proposed ones first, then the rest of the pool.
-
-    Parameters
-    ----------
-    proposed : Tensor of shape (m,)
-        Distinct rows.
-    utilities : Tensor of shape (n,)
-        Finite, higher is better; their ranks are what costs divide, since utilities of some
-        strategies are negative.
-    costs, n_instances, budget, order
-        See :func:`select_by_cost`.
-
-    Returns
-    -------
-    picks : Tensor of shape (b,), dtype int64
-
-    """
-    worth = average_ranks(utilities).double() / len(utilities)
-    inside = torch.zeros(len(order), dtype=torch.bool, device=order.device)
-    inside[proposed] = True
-    picks = order[:0]
-    for along in (order[inside[order]], order[~inside[order]]):
-        wanted = min(n_instances - len(picks), len(along))
-        places = torch.arange(len(along), device=order.device)
-        new = along[select_by_cost(worth[along], costs[along], wanted, budget, places)]
-        picks = torch.cat([picks, new])
-        budget = None if budget is None else budget - float(costs[new].sum())
-    return picks
-
-
-def select_by_cost(
-    utilities: Tensor, costs: Tensor, n_instances: int, budget: float | None, order: Tensor
-) -> Tensor:
-    """Samples of highest utility per unit of cost that fit into a budget.
-
-    Parameters
-    ----------
-    utilities : Tensor of shape (n,)
-        Not negative, higher is better.
-    costs : Tensor of shape (n,)
-        Positive.
-    n_instances : int
-        Most samples wanted, at most n.
-    budget : float or None
-        Most that they may cost together; a sample that no longer fits is passed over for
-        the next that does. None: no limit.
-    order : Tensor of shape (n,)
-        Random permutation; breaks ties.
-
-    Returns
-    -------
-    picks : Tensor of shape (b,), dtype int64
-        Distinct rows by utility per cost, b at most ``n_instances``.
-
-    Notes
-    -----
-    The greedy solution of a knapsack: O(n log n) for the ranking, O(n) for each run of
-    samples that fit one after the other.
-    """
-    costs = costs.double()
-    ranked = top_k(utilities.double() / costs, len(utilities), order)
-    if budget is None:
-        return ranked[:n_instances]
-    picks = ranked[:0]
-    while len(picks) < n_instances:
-        ranked = ranked[costs[ranked] <= budget]
-        if len(ranked) == 0:
-            break
-        spent = costs[ranked].cumsum(0)
-        # The first fits by itself, whatever the rounding of the sum.
-        fitting = max(1, int((spent <= budget).sum()))
-        fitting = min(fitting, n_instances - len(picks))
-        picks = torch.cat([picks, ranked[:fitting]])
-        budget = budget - float(spent[fitting - 1])
-        ranked = ranked[fitting:]
-    return picks

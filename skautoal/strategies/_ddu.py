@@ -1,28 +1,34 @@
-"""DDU: query where the density of the labelled embeddings is lowest."""
+"""DDU: samples of low density under Gaussians fitted to the labelled embeddings."""
 
 from __future__ import annotations
+
+import numpy as np
+from torch import Tensor
 
 from .._rng import hash_rows
 from ..ops._gaussians import GaussianMixture
 from ..ops._ranking import top_k
+from ..ops._uncertainty import entropy
+from ..signals import Signals
 from ._base import ScoreStrategy, _as_rng
-from ._checks import labeled_signals
-from ._entropy import entropy
+from ._checks import labeled_codes, labeled_signals
 from ._training import scores_along
 
 
 class DDU(ScoreStrategy):
-    """Samples of lowest density under Gaussians fitted to the labelled embeddings by class.
+    """Deep deterministic uncertainty (DDU): lowest density of labelled embeddings.
 
-    The score is -log sum_c (l_c / l) N(h; m_c, S_c): embeddings unlike all labelled ones
-    mean epistemic uncertainty. Samples of equal density are ordered by the entropy of
-    their prediction, which is the aleatoric part. Covariances are shrunk towards the
-    pooled and the isotropic one, the less the more labels there are.
+    The score is -log sum_c (l_c / l) N(h; m_c, S_c), with one Gaussian fitted to the labelled
+    embeddings of each class. Embeddings unlike all labelled ones have high epistemic
+    uncertainty. Samples of equal density are ordered by the entropy of their prediction, the
+    aleatoric uncertainty. Covariances are shrunk towards the pooled and the isotropic
+    covariance; the more labels there are, the less they are shrunk.
 
     Notes
     -----
-    Without labelled samples the entropy decides alone. Cost O(n d (d + C + l) + d^3) with few
-    labels a class, O(n C d^2) with more than d; memory O(d^2 + l d), O(C d^2) at most.
+    Without labelled samples, the entropy alone decides. The cost is O(n d (d + C + l) + d^3)
+    with at most d labels a class, and O(n C d^2) with more. Memory is O(d^2 + l d), at most
+    O(C d^2).
 
     References
     ----------
@@ -45,23 +51,30 @@ class DDU(ScoreStrategy):
     needs = ("probabilities", "embeddings", "labeled")
     cost = "O(n d (d + C + min(l, C d)) + d^3)"
 
-    def evaluate(self, signals, n_instances, random_state=None):
+    def evaluate(
+        self,
+        signals: Signals,
+        n_instances: int,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> tuple[Tensor, Tensor]:
         rng = _as_rng(random_state)
         scores = self.scores(signals, rng)
         order = signals.order(rng)
         by_entropy = top_k(entropy(signals.probabilities), len(order), order)
         return top_k(scores, n_instances, by_entropy), scores
 
-    def _scores(self, signals, rng):
+    def _scores(self, signals: Signals, rng: np.random.RandomState) -> Tensor:
         H = signals.embeddings
         labeled = labeled_signals(signals, ("embeddings",), self.name)
         if labeled is None:
             return H.new_zeros(len(H))
-        # Where neither labels nor pool show any variance, any unit is as good as another.
+        # If all embeddings are equal, the variance is 0 and any positive scale will do.
         scale = float(H.var(dim=0, correction=0).mean()) or 1.0
-        gaussians = GaussianMixture(labeled.embeddings, signals.codes, scale)
+        gaussians = GaussianMixture(labeled.embeddings, labeled_codes(signals), scale)
         return scores_along(
             signals.order(rng),
-            hash_rows(H.cpu().numpy()),  # equal embeddings are equally dense: entropy decides
+            # Hashes of the embeddings instead of the samples: equal embeddings must get
+            # equal densities, so that the entropy decides between them.
+            hash_rows(H.cpu().numpy()),
             lambda rows: -gaussians.log_density(H[rows]),
         )

@@ -1,4 +1,4 @@
-"""Discriminative active learning: label what can be told from the labelled."""
+"""Discriminative active learning: samples that a classifier tells apart from labelled ones."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..ops._ranking import top_k
+from ..signals import Signals
 from ._base import BatchStrategy
 from ._checks import check_integer, labeled_signals
 from ._training import (
     MAX_ROWS,
     build,
+    descent,
     draw_batches,
     perceptron,
     scores_along,
@@ -20,31 +22,32 @@ from ._training import (
     training_rows,
 )
 
-_BATCH = 128  # rows of each kind in a step
-_ENOUGH = 0.98  # accuracy at which training ends: beyond it all of the pool looks unlabelled
-_CHECK_EVERY = 10
+_BATCH = 128  # labelled rows, and unlabelled rows, in a training step
+_ENOUGH = 0.98  # accuracy at which training stops; beyond it, all scores of the pool saturate
+_CHECK_EVERY = 10  # training steps between two looks at the accuracy
 
 
 class DiscriminativeAL(BatchStrategy):
-    """Samples that a classifier of labelled against unlabelled embeddings finds unlabelled.
+    """Discriminative active learning: samples unlike the labelled set, by a binary classifier.
 
-    A small perceptron learns P(unlabelled | h); the batch is taken in ``n_sub_batches``
-    parts of its highest values. After each part the picks count as labelled and the
-    classifier is trained afresh, so that a batch does not come from one region.
+    A small perceptron on the embeddings learns P(unlabelled | h). The batch is built in
+    ``n_sub_batches`` parts of the highest probabilities. After each part, its samples count as
+    labelled and the classifier is trained anew, so that the batch does not come from a single
+    region.
 
     Parameters
     ----------
     n_sub_batches : int, default=10
-        Parts of a batch, at most one a pick.
+        Number of parts of a batch, at most the batch size.
     n_steps : int, default=200
-        Largest number of Adam steps on 128 rows of each kind; training ends at an accuracy
-        of 0.98, as in the paper.
+        Maximum number of Adam steps in each training, on 128 labelled and 128 unlabelled
+        samples. Training stops earlier at an accuracy of 0.98, as in the paper.
 
     Notes
     -----
-    Both kinds weigh the same, however many they are. Training sees at most 5,000 labelled
-    and 5,000 pool samples; every pool sample is scored. Without labelled samples the batch
-    is random. Cost O(s n d) with s sub-batches, besides s trainings of a fixed number of
+    The two classes have equal weight, whatever their sizes. At most 5,000 labelled and 5,000
+    pool samples are used for training; every pool sample is scored. Without labelled samples
+    the batch is random. Cost O(s n d) with s parts, plus s trainings with a fixed number of
     steps.
 
     References
@@ -70,7 +73,7 @@ class DiscriminativeAL(BatchStrategy):
         self.n_sub_batches = n_sub_batches
         self.n_steps = n_steps
 
-    def _pick(self, signals, n_instances, rng):
+    def _pick(self, signals: Signals, n_instances: int, rng: np.random.RandomState) -> Tensor:
         check_integer("n_sub_batches", self.n_sub_batches, 1)
         check_integer("n_steps", self.n_steps, 1)
         order = signals.order(rng)
@@ -102,17 +105,15 @@ class DiscriminativeAL(BatchStrategy):
 def _train(
     labeled: Tensor, unlabeled: Tensor, n_steps: int, rng: np.random.RandomState
 ) -> nn.Module:
-    """Perceptron whose output is the log-odds of being unlabelled."""
+    """Train a perceptron whose output is the log-odds of being unlabelled."""
     classifier = build(perceptron, labeled.shape[1], like=labeled, rng=rng)
-    optimizer = torch.optim.Adam(classifier.parameters(), lr=3e-3, fused=True)
+    descend = descent(torch.optim.Adam(classifier.parameters(), lr=3e-3, fused=True))
     from_labeled = draw_batches(len(labeled), _BATCH, n_steps, rng, labeled.device)
     from_unlabeled = draw_batches(len(unlabeled), _BATCH, n_steps, rng, labeled.device)
     for step in range(n_steps):
         out_l = classifier(labeled[from_labeled[step]])
         out_u = classifier(unlabeled[from_unlabeled[step]])
-        optimizer.zero_grad()
-        (F.softplus(out_l).mean() + F.softplus(-out_u).mean()).backward()
-        optimizer.step()
+        descend(F.softplus(out_l).mean() + F.softplus(-out_u).mean())
         if step % _CHECK_EVERY == _CHECK_EVERY - 1:
             right = (out_l < 0).float().mean() + (out_u > 0).float().mean()
             if right / 2 >= _ENOUGH:

@@ -1,4 +1,4 @@
-"""DropQuery: diverse samples whose prediction does not survive dropout on the embedding."""
+"""DropQuery: diverse samples whose prediction changes under dropout on the embedding."""
 
 from __future__ import annotations
 
@@ -16,29 +16,31 @@ from ._checks import check_integer, check_number
 
 
 class DropQuery(BatchStrategy):
-    """k-means of the samples whose prediction changes in most passes of feature dropout.
+    """DropQuery: k-means of the samples whose prediction changes under feature dropout.
 
-    In each pass embeddings lose a random share ``dropout`` of their entries, and the head
-    predicts again. Of the samples that get another class in more than half of the passes,
-    b clusters are made, and the sample nearest to each centre is picked. If no more than
-    b change that often, the batch is the b that change most often.
+    In each pass, a random share ``dropout`` of the entries of the embeddings is dropped and
+    the head predicts again. The candidates are the samples whose prediction changes in more
+    than half of the passes. They are clustered into b clusters, and the sample nearest to each
+    centre is picked. If there are at most b candidates, the batch is the b samples whose
+    prediction changes most often.
 
     Parameters
     ----------
     n_passes : int, default=3
-        Passes of dropout.
+        Number of dropout passes.
     dropout : float, default=0.75
-        Share of entries that are dropped; the others are scaled up by 1 / (1 - dropout).
+        Probability of dropping an entry, in (0, 1). The others are multiplied by
+        1 / (1 - dropout).
 
     Notes
     -----
-    Needs no dropout layer in the net: the passes go through the head alone. Cost
-    O(n_passes n d C) and k-means on the candidates, memory O(nd).
+    The passes go through the head alone, so the net needs no dropout layer. Cost
+    O(n_passes n d C) plus k-means on the candidates; memory O(nd).
 
     References
     ----------
-    Gupte, Aklilu, Nirschl & Yeung-Levy, "Revisiting active learning in the era of vision foundation
-    models", TMLR 2024, arXiv 2401.14555.
+    Gupte, Aklilu, Nirschl & Yeung-Levy, "Revisiting active learning in the era of vision
+    foundation models", TMLR 2024, arXiv 2401.14555.
 
     Examples
     --------
@@ -60,7 +62,7 @@ class DropQuery(BatchStrategy):
         self.n_passes = n_passes
         self.dropout = dropout
 
-    def _pick(self, signals, n_instances, rng):
+    def _pick(self, signals: Signals, n_instances: int, rng: np.random.RandomState) -> Tensor:
         check_integer("n_passes", self.n_passes, lowest=1)
         check_number("dropout", self.dropout, above=0, below=1)
         order = signals.order(rng)
@@ -74,7 +76,7 @@ class DropQuery(BatchStrategy):
         return order[candidates[picks]]
 
     def _changes(self, signals: Signals, H: Tensor, rng: np.random.RandomState) -> Tensor:
-        """Passes in which each row of ``H`` gets another class, (n,)."""
+        """Count the passes in which the predicted class of each row of ``H`` changes, (n,)."""
         changes = H.new_zeros(len(H))
         generator = torch.Generator(H.device).manual_seed(draw_seed(rng))
         with torch.no_grad():
@@ -82,6 +84,7 @@ class DropQuery(BatchStrategy):
                 block = H[rows]
                 predicted = signals.head(block).argmax(dim=1)
                 for _ in range(self.n_passes):
+                    # Inverted dropout: the expected value of each entry stays the same.
                     uniform = torch.rand(
                         block.shape, generator=generator, dtype=H.dtype, device=H.device
                     )

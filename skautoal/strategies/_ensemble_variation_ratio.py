@@ -1,17 +1,21 @@
-"""Variation ratio among the nets of an ensemble."""
+"""Variation ratio of the predictions of an ensemble."""
 
 from __future__ import annotations
 
+import numpy as np
+from torch import Tensor
+
+from ..ops._uncertainty import variation_ratio
+from ..signals import Signals
 from ._base import ScoreStrategy
-from ._variation_ratio import variation_ratio
 
 
 class EnsembleVariationRatio(ScoreStrategy):
-    """Share of the M nets of an ensemble that do not predict the modal class: 1 - f_mode / M.
+    """Variation ratio of an ensemble: share of the M nets that do not predict the modal class.
 
-    The nets differ in their initial weights and the order of training; each is trained
-    from scratch on the labelled samples (``"ensemble_probabilities"``). Cost O(MnC)
-    beyond the M trainings.
+    The score is 1 - f_mode / M. The nets differ in their initial weights and in the order of
+    training; each is trained from scratch on the labelled samples
+    (signal ``"ensemble_probabilities"``). Cost O(MnC) plus M trainings.
 
     References
     ----------
@@ -33,5 +37,5 @@ class EnsembleVariationRatio(ScoreStrategy):
     cost = "M trainings + O(MnC), M nets"
     row_wise = True
 
-    def _scores(self, signals, rng):
+    def _scores(self, signals: Signals, rng: np.random.RandomState) -> Tensor:
         return variation_ratio(signals.ensemble_probabilities)

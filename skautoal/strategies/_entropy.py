@@ -1,18 +1,20 @@
-"""Maximum entropy, on one prediction or on the mean of MC-dropout passes."""
+"""Entropy sampling, on one prediction or on the mean of MC-dropout passes."""
 
 from __future__ import annotations
 
-import torch
+import numpy as np
 from torch import Tensor
 
 from ..ops._reductions import mean_of_passes
+from ..ops._uncertainty import entropy
+from ..signals import Signals
 from ._base import ScoreStrategy
 
 
 class Entropy(ScoreStrategy):
-    """Samples of highest predictive entropy: score -sum_c p_c log p_c (nats).
+    """Entropy sampling: highest entropy of the prediction.
 
-    Cost O(nC).
+    The score is -sum_c p_c log p_c, in nats. Cost O(nC).
 
     References
     ----------
@@ -33,12 +35,12 @@ class Entropy(ScoreStrategy):
     cost = "O(nC)"
     row_wise = True
 
-    def _scores(self, signals, rng):
+    def _scores(self, signals: Signals, rng: np.random.RandomState) -> Tensor:
         return entropy(signals.probabilities)
 
 
 class EntropyDropout(Entropy):
-    """Entropy of the mean prediction of T MC-dropout passes.
+    """Entropy sampling on the mean prediction of T MC-dropout passes.
 
     Cost O(TnC).
 
@@ -59,11 +61,5 @@ class EntropyDropout(Entropy):
     needs = ("mc_probabilities",)
     cost = "O(TnC)"
 
-    def _scores(self, signals, rng):
+    def _scores(self, signals: Signals, rng: np.random.RandomState) -> Tensor:
         return entropy(mean_of_passes(signals.mc_probabilities))
-
-
-def entropy(P: Tensor) -> Tensor:
-    """Entropy along the last axis in nats, with 0 log 0 = 0."""
-    # Twice as fast as xlogy; the smallest number stands in for 0, whose product is 0.
-    return -P.clamp_min(torch.finfo(P.dtype).tiny).log_().mul_(P).sum(dim=-1)

@@ -1,31 +1,35 @@
-"""FALCUN: unsure samples with predictions unlike each other, drawn in probability space."""
+"""FALCUN: uncertain samples with diverse predictions, drawn in probability space."""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ..ops._kmeanspp import draw
+from ..ops._uncertainty import margin
+from ..signals import Signals
 from ._base import BatchStrategy
 from ._checks import check_number
-from ._margin import margin
 
 
 class Falcun(BatchStrategy):
-    """Draws by relevance: uncertainty plus distance to the predictions picked so far.
+    """FALCUN: random draws by uncertainty plus distance to the predictions picked so far.
 
-    A sample is drawn with probability proportional to ``(u + s)^gamma``. The uncertainty u
-    is 1 minus the margin; s is the smaller of u and the L1 distance of its class
-    probabilities to the nearest picked ones, scaled to [0, 1] over what is left.
+    A sample is drawn with a probability proportional to ``(u + s)^gamma``. The uncertainty u
+    is 1 minus the margin. s is the smaller of u and the L1 distance between the class
+    probabilities of the sample and those of the nearest pick, scaled to [0, 1] over the
+    remaining samples.
 
     Parameters
     ----------
     gamma : float, default=10.0
-        Sharpness: near 0 draws uniformly, high ones take the most relevant.
+        Positive exponent. Values near 0 give uniform draws, large values the most relevant
+        samples.
 
     Notes
     -----
-    Cost O(b n C), memory O(n C): the embeddings are not read.
+    Cost O(b n C), memory O(n C). Embeddings are not used.
 
     References
     ----------
@@ -48,7 +52,7 @@ class Falcun(BatchStrategy):
     def __init__(self, gamma: float = 10.0):
         self.gamma = gamma
 
-    def _pick(self, signals, n_instances, rng):
+    def _pick(self, signals: Signals, n_instances: int, rng: np.random.RandomState) -> Tensor:
         check_number("gamma", self.gamma, above=0)
         order = signals.order(rng)
         P = signals.probabilities
@@ -58,7 +62,7 @@ class Falcun(BatchStrategy):
         picks = torch.empty(n_instances, dtype=torch.long, device=P.device)
         for step in range(n_instances):
             relevance = uncertainty + _scaled(spread, free)
-            # Relative to the largest: powers of small numbers would vanish.
+            # Divide by the largest value first: powers of small numbers would underflow.
             mass = (relevance / relevance[free].max()).nan_to_num(1) ** self.gamma
             picks[step] = draw(mass, mass, free, order, rng.random_sample())
             free[picks[step]] = False
@@ -68,7 +72,7 @@ class Falcun(BatchStrategy):
 
 
 def _scaled(values: Tensor, free: Tensor) -> Tensor:
-    """Values scaled such that those of free rows span [0, 1]; zeros if they are all equal."""
+    """Scale values so that those of free rows span [0, 1]; return zeros if they are all equal."""
     low, high = values[free].aminmax()
     width = high - low
     return torch.where(width > 0, (values - low) / width, 0)

@@ -1,26 +1,32 @@
-"""CoreSet: greedy k-center on the embeddings."""
+"""Core-set selection: greedy k-center on the embeddings."""
 
 from __future__ import annotations
 
+import numpy as np
+from torch import Tensor
+
 from ..ops._greedy import farthest_first
 from ..ops._projection import principal_components
+from ..signals import Signals
 from ._base import BatchStrategy
 from ._checks import labeled_signals
 
 
 class KCenterGreedy(BatchStrategy):
-    """The sample farthest from all labelled and picked ones, again and again (CoreSet).
+    """Core-set selection (CoreSet): greedy k-center on the embeddings.
+
+    Each pick is the sample farthest from its nearest labelled or picked sample.
 
     Parameters
     ----------
     n_components : int or None, default=None
-        Distances are taken in that many principal components of the embeddings of the
-        pool; None takes the embeddings as they are.
+        Number of principal components of the pool's embeddings in which distances are
+        measured. None uses the embeddings themselves.
 
     Notes
     -----
-    A 2-approximation of the smallest radius with which b more centres cover the pool.
-    Cost O((l + b) n d), memory O(nd).
+    The greedy batch is a 2-approximation: its covering radius is at most twice the smallest
+    radius with which b additional centres cover the pool. Cost O((l + b) n d), memory O(nd).
 
     References
     ----------
@@ -45,7 +51,7 @@ class KCenterGreedy(BatchStrategy):
     def __init__(self, n_components: int | None = None):
         self.n_components = n_components
 
-    def _pick(self, signals, n_instances, rng):
+    def _pick(self, signals: Signals, n_instances: int, rng: np.random.RandomState) -> Tensor:
         H = signals.embeddings
         labeled = labeled_signals(signals, self.needs, self.name)
         H_labeled = None if labeled is None else labeled.embeddings

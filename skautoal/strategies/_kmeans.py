@@ -1,18 +1,22 @@
-"""K-means on the embeddings: the sample nearest to the centre of each cluster."""
+"""K-means sampling: the sample nearest to the centre of each cluster."""
 
 from __future__ import annotations
 
+import numpy as np
+from torch import Tensor
+
 from ..ops._kmeans import nearest_to_centers
+from ..signals import Signals
 from ._base import BatchStrategy
 
 
 class KMeans(BatchStrategy):
-    """One sample of each of b clusters, largest cluster first.
+    """K-means sampling: the sample nearest to the centre of each of b clusters.
 
-    The embeddings are clustered by Lloyd's algorithm from a greedy k-means++ seeding; of
-    each cluster the sample nearest to its centre is picked. Clusters that end up empty, as
-    with repeated points, are made up for by samples farthest from the centre of theirs.
-    Cost O(nbd) an iteration.
+    The embeddings are clustered by Lloyd's algorithm with greedy k-means++ seeding. Samples of
+    large clusters come first. If there are fewer than b clusters, as with repeated samples,
+    the samples farthest from the centres of their clusters fill the batch. Each iteration
+    costs O(nbd).
 
     References
     ----------
@@ -32,5 +36,5 @@ class KMeans(BatchStrategy):
     needs = ("embeddings",)
     cost = "O(nbd) an iteration"
 
-    def _pick(self, signals, n_instances, rng):
+    def _pick(self, signals: Signals, n_instances: int, rng: np.random.RandomState) -> Tensor:
         return nearest_to_centers(signals.embeddings, n_instances, signals.order(rng), rng)

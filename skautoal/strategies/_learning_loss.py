@@ -1,6 +1,8 @@
-"""Learning loss: a small network on the net's features that predicts its loss."""
+"""Learning loss: a small network that predicts the loss from features of the net."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,10 +11,12 @@ from torch import Tensor, nn
 from .._layers import block_features
 from .._net import evaluation_mode
 from ..data._rows import load_rows
+from ..signals import Signals
 from ._base import ScoreStrategy
-from ._checks import check_integer, labeled_signals
+from ._checks import check_integer, labeled_codes, labeled_signals
 from ._training import (
     build,
+    descent,
     draw_batches,
     pairwise_ranking_loss,
     scores_along,
@@ -21,30 +25,30 @@ from ._training import (
 )
 
 _BATCH = 64
-_WIDTH = 32  # features that each level is reduced to
-_MARGIN = 1.0  # of the ranking loss, as in the paper
+_WIDTH = 32  # number of features to which the output of each block is reduced
+_MARGIN = 1.0  # margin of the ranking loss, as in the paper
 
 
 class LearningLoss(ScoreStrategy):
-    """Predicted loss, by a module that learns which labelled samples lose more (LPL).
+    """Learning loss (LPL): highest loss predicted by a module on the net's features.
 
-    Outputs of the net's blocks are averaged over positions, sent through a linear layer
-    with ReLU each, put side by side and reduced to one number. It is trained to rank:
-    ``max(0, 1 - sign(l_i - l_j) (f_i - f_j))`` over all pairs of a minibatch of labelled
-    samples with losses l.
+    The outputs of the net's blocks are averaged over positions, passed through one linear
+    layer with ReLU each, concatenated and reduced to one number f. The module is trained to
+    rank: it minimises ``max(0, 1 - sign(l_i - l_j) (f_i - f_j))`` over all pairs of a minibatch
+    of labelled samples with losses l.
 
     Parameters
     ----------
     n_steps : int, default=200
-        Adam steps on minibatches of 64 labelled samples.
+        Number of Adam steps, on minibatches of 64 labelled samples.
 
     Notes
     -----
-    The paper trains this module along with the net. Here the net is finished and stays as it
-    is: the losses are those it has on the samples it was trained on, so a net that fits
-    them all perfectly leaves little to learn from. Blocks are the direct submodules of the
-    net. Training sees at most 5,000 labelled samples; without any, all scores are 0. Cost:
-    one more forward pass over the pool.
+    The paper trains the module together with the net. Here the net is already trained and is
+    not changed. The losses are those of the samples it was trained on: if the net fits them
+    all perfectly, there is little to learn. The blocks are the direct submodules of the net.
+    At most 5,000 labelled samples are used for training; without any, all scores are 0. The
+    cost is one additional forward pass over the pool.
 
     References
     ----------
@@ -72,7 +76,7 @@ class LearningLoss(ScoreStrategy):
     def __init__(self, n_steps: int = 200):
         self.n_steps = n_steps
 
-    def _scores(self, signals, rng):
+    def _scores(self, signals: Signals, rng: np.random.RandomState) -> Tensor:
         check_integer("n_steps", self.n_steps, 1)
         labeled = labeled_signals(signals, ("probabilities", "network"), self.name)
         if labeled is None:
@@ -80,7 +84,7 @@ class LearningLoss(ScoreStrategy):
         order, rows = signals.order(rng), training_rows(labeled, rng)
         levels = _levels(signals.net, labeled.X, rows, signals.device)
         log_p = labeled.logits[rows].log_softmax(dim=1)
-        codes = signals.codes.to(rows.device)[rows]
+        codes = labeled_codes(signals)[rows]
         losses = -log_p.gather(1, codes[:, None]).squeeze(1)
         scales = [standardizer(level) for level in levels]
         levels = [scale(level) for scale, level in zip(scales, levels, strict=True)]
@@ -94,6 +98,15 @@ class LearningLoss(ScoreStrategy):
 
 
 class _LossPredictor(nn.Module):
+    """Loss prediction module: features of several widths to one number.
+
+    Parameters
+    ----------
+    widths : list of int
+        Number of features of each block.
+
+    """
+
     def __init__(self, widths: list[int]):
         super().__init__()
         self.levels = nn.ModuleList(nn.Linear(width, _WIDTH) for width in widths)
@@ -105,8 +118,8 @@ class _LossPredictor(nn.Module):
 
 
 @torch.no_grad()
-def _levels(net, X, rows: Tensor, device: torch.device) -> list[Tensor]:
-    """Features of the net's blocks at some rows, (m, d) each."""
+def _levels(net: Any, X: Any, rows: Tensor, device: torch.device) -> list[Tensor]:
+    """Compute the features of the net's blocks at some rows, (m, d) each."""
     with evaluation_mode(net) as module:
         return block_features(module, load_rows(X, rows.cpu().numpy()), device)
 
@@ -115,13 +128,13 @@ def _levels(net, X, rows: Tensor, device: torch.device) -> list[Tensor]:
 def _train(
     levels: list[Tensor], losses: Tensor, n_steps: int, rng: np.random.RandomState
 ) -> _LossPredictor:
+    """Train the loss prediction module to rank the samples by ``losses`` (l,)."""
     widths = [level.shape[1] for level in levels]
     predictor = build(_LossPredictor, widths, like=levels[0], rng=rng)
-    optimizer = torch.optim.AdamW(predictor.parameters(), lr=1e-3, weight_decay=1e-2, fused=True)
+    descend = descent(
+        torch.optim.AdamW(predictor.parameters(), lr=1e-3, weight_decay=1e-2, fused=True)
+    )
     for rows in draw_batches(len(losses), _BATCH, n_steps, rng, losses.device):
         predicted = predictor([level[rows] for level in levels])
-        loss = pairwise_ranking_loss(predicted, losses[rows], _MARGIN)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        descend(pairwise_ranking_loss(predicted, losses[rows], _MARGIN))
     return predictor

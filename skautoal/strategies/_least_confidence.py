@@ -1,17 +1,20 @@
-"""Least confidence, on one prediction or on the mean of MC-dropout passes."""
+"""Least-confidence sampling, on one prediction or on the mean of MC-dropout passes."""
 
 from __future__ import annotations
 
+import numpy as np
 from torch import Tensor
 
 from ..ops._reductions import mean_of_passes
+from ..ops._uncertainty import least_confidence
+from ..signals import Signals
 from ._base import ScoreStrategy
 
 
 class LeastConfidence(ScoreStrategy):
-    """Samples whose most probable class is least probable: score 1 - max_c p_c.
+    """Least-confidence sampling: lowest probability of the predicted class.
 
-    Cost O(nC).
+    The score is 1 - max_c p_c. Cost O(nC).
 
     References
     ----------
@@ -31,12 +34,12 @@ class LeastConfidence(ScoreStrategy):
     cost = "O(nC)"
     row_wise = True
 
-    def _scores(self, signals, rng):
+    def _scores(self, signals: Signals, rng: np.random.RandomState) -> Tensor:
         return least_confidence(signals.probabilities)
 
 
 class LeastConfidenceDropout(LeastConfidence):
-    """Least confidence on the mean prediction of T MC-dropout passes.
+    """Least-confidence sampling on the mean prediction of T MC-dropout passes.
 
     Cost O(TnC).
 
@@ -57,10 +60,5 @@ class LeastConfidenceDropout(LeastConfidence):
     needs = ("mc_probabilities",)
     cost = "O(TnC)"
 
-    def _scores(self, signals, rng):
+    def _scores(self, signals: Signals, rng: np.random.RandomState) -> Tensor:
         return least_confidence(mean_of_passes(signals.mc_probabilities))
-
-
-def least_confidence(P: Tensor) -> Tensor:
-    """1 - max_c p_c of each row."""
-    return 1 - P.max(dim=1).values

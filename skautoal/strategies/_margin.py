@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
 from torch import Tensor
 
 from ..ops._reductions import mean_of_passes
+from ..ops._uncertainty import margin
+from ..signals import Signals
 from ._base import ScoreStrategy
 
 
 class Margin(ScoreStrategy):
-    """Samples whose two most probable classes are closest: score -(p_1 - p_2).
+    """Margin sampling: smallest gap between the two most probable classes.
 
-    Cost O(nC).
+    The score is -(p_1 - p_2). Cost O(nC).
 
     References
     ----------
@@ -32,7 +35,7 @@ class Margin(ScoreStrategy):
     cost = "O(nC)"
     row_wise = True
 
-    def _scores(self, signals, rng):
+    def _scores(self, signals: Signals, rng: np.random.RandomState) -> Tensor:
         return -margin(signals.probabilities)
 
 
@@ -58,13 +61,5 @@ class MarginDropout(Margin):
     needs = ("mc_probabilities",)
     cost = "O(TnC)"
 
-    def _scores(self, signals, rng):
+    def _scores(self, signals: Signals, rng: np.random.RandomState) -> Tensor:
         return -margin(mean_of_passes(signals.mc_probabilities))
-
-
-def margin(P: Tensor) -> Tensor:
-    """Difference of the two largest probabilities of each row; 1 with a single class."""
-    if P.shape[1] < 2:
-        return P.new_ones(len(P))
-    largest = P.topk(2, dim=1).values
-    return largest[:, 0] - largest[:, 1]

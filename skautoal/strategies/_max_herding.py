@@ -1,31 +1,35 @@
-"""MaxHerding: a batch that covers the embeddings of the pool under a soft kernel."""
+"""MaxHerding: a batch that covers the embeddings of the pool under a Gaussian kernel."""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from ..ops._herding import KERNEL_WIDTH, herding
+from ..signals import Signals
 from ._base import BatchStrategy
 from ._checks import check_number, labeled_signals
 
 
 class MaxHerding(BatchStrategy):
-    """The sample that adds most to the coverage of the pool, again and again.
+    """MaxHerding: greedy maximisation of the kernel coverage of the pool.
 
-    Coverage is ``sum_j max_i k(h_i, h_j)`` over labelled and picked samples i, with the
-    Gaussian kernel ``k(h, h') = exp(-|h - h'|^2 / width^2)`` of embeddings scaled to
-    length 1; the greedy batch has at least 1 - 1/e of the best one's gain.
+    The coverage is ``sum_j max_i k(h_i, h_j)``, with i over labelled and picked samples and
+    the Gaussian kernel ``k(h, h') = exp(-|h - h'|^2 / width^2)`` on embeddings scaled to length
+    1. The greedy batch attains at least 1 - 1/e of the largest possible gain.
 
     Parameters
     ----------
     width : float, default=0.4
-        Width of the kernel.
+        Positive width of the kernel.
 
     Notes
     -----
-    Exact up to 5,000 samples; above, 2,000 random samples stand for the pool, and the
-    picks come from as many, or from five batches of random ones. Cost O(n^2 (d + b)) and
-    memory O(n d) and blocks of bounded size.
+    The greedy solution is exact in pools of up to 5,000 samples. In larger pools, the coverage
+    of 2,000 random samples is maximised, with the same number of random candidates, or five
+    batches if that is more. Cost O(n^2 (d + b)) in pools of up to 5,000; memory O(n d) and
+    blocks of bounded size.
 
     References
     ----------
@@ -48,7 +52,7 @@ class MaxHerding(BatchStrategy):
     def __init__(self, width: float = KERNEL_WIDTH):
         self.width = width
 
-    def _pick(self, signals, n_instances, rng):
+    def _pick(self, signals: Signals, n_instances: int, rng: np.random.RandomState) -> Tensor:
         check_number("width", self.width, above=0)
         labeled = labeled_signals(signals, self.needs, self.name)
         H_labeled = None if labeled is None else labeled.embeddings

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ..ops._reductions import mean_of_passes
+from ..signals import Signals
 from ._base import ScoreStrategy
 
-_BLOCK_ELEMENTS = 2**17  # as many stay in the cache
+_BLOCK_ELEMENTS = 2**17  # elements processed at a time; fits the cache
 
 
 class MeanSTD(ScoreStrategy):
-    """Mean over classes of the standard deviation over passes: mean_c std_t p_tc.
+    """Mean standard deviation of the class probabilities over MC-dropout passes.
 
-    The standard deviation divides by T. Cost O(TnC).
+    The score is mean_c std_t p_tc, where the standard deviation divides by T. Cost O(TnC).
 
     References
     ----------
@@ -35,18 +37,19 @@ class MeanSTD(ScoreStrategy):
     cost = "O(TnC)"
     row_wise = True
 
-    def _scores(self, signals, rng):
+    def _scores(self, signals: Signals, rng: np.random.RandomState) -> Tensor:
         passes = signals.mc_probabilities
         step = max(1, _BLOCK_ELEMENTS // max(1, len(passes) * passes.shape[2]))
         return torch.cat([_mean_std(part) for part in passes.split(step, dim=1)])
 
 
 def _mean_std(passes: Tensor) -> Tensor:
-    """Mean over classes of the standard deviation over passes (T, n, C), (n,).
+    """Compute the mean over classes of the standard deviation over passes (T, n, C), (n,).
 
-    In single precision the numbers of torch's ``std``, to the bit, in an eighth of its time.
+    For single precision the result equals that of ``torch.std`` bit by bit, in an eighth of
+    the time.
     """
-    # Counted from the first pass, the spread of passes that agree is exactly 0.
+    # Offsets from the first pass make the deviation of equal passes exactly 0.
     offsets = passes.double() - passes[0]
     offsets -= mean_of_passes(offsets)
     return mean_of_passes(offsets.square_()).sqrt_().to(passes.dtype).mean(dim=1)

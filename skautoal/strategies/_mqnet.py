@@ -1,4 +1,4 @@
-"""MQ-Net: purity against informativeness where the pool holds samples outside the task."""
+"""MQ-Net: purity and informativeness in pools that contain samples outside the task."""
 
 from __future__ import annotations
 
@@ -9,47 +9,57 @@ from torch import Tensor, nn
 from ..ops._distances import nearest_distances
 from ..ops._neighbors import nearest_neighbors
 from ..ops._ranking import average_ranks
+from ..ops._uncertainty import entropy
+from ..signals import Signals
 from ._base import ScoreStrategy
-from ._checks import check_integer, labeled_signals
-from ._entropy import entropy
-from ._training import build, draw_batches, pairwise_ranking_loss, scores_along, training_rows
+from ._checks import check_integer, labeled_codes, labeled_signals
+from ._training import (
+    build,
+    descent,
+    draw_batches,
+    pairwise_ranking_loss,
+    scores_along,
+    training_rows,
+)
 
 _BATCH = 64
 _HIDDEN = 64
-_MARGIN = 0.1  # of the ranking loss, as in the paper
+_MARGIN = 0.1  # margin of the ranking loss, as in the paper
 
 
 class MQNet(ScoreStrategy):
-    """Informative samples that belong to the task, by a meta-query net (open-set pools).
+    """Meta-query net (MQ-Net): informative samples that belong to the task, in open-set pools.
 
-    ``s(x) = f(P(x), I(x))``: purity P says how likely a sample belongs to a class of the
-    task, informativeness I is the entropy over these classes. The net f never falls when
-    P or I rises (its weights are not negative: the skyline constraint) and learns from the
-    labelled samples which to trust: ``max(0, 0.1 - sign(l_i - l_j) (f_i - f_j))`` over pairs,
-    where l is the cross-entropy of a sample of the task and 0 for one outside.
+    The score is ``s(x) = f(P(x), I(x))``. The purity P measures how likely a sample belongs to
+    a class of the task; the informativeness I is the entropy over these classes. The net f
+    never decreases when P or I increases, because its weights are not negative (the skyline
+    constraint). It is trained on the labelled samples with the ranking loss
+    ``max(0, 0.1 - sign(l_i - l_j) (f_i - f_j))`` over pairs, where l is the cross-entropy of a
+    sample of the task and 0 for a sample outside.
 
     Parameters
     ----------
     ood_label : int or None, default=None
-        Class code of the samples outside the task, the position in ``classes_`` of the one
-        label that annotators give to all of them ("none of these"). None if they
-        have no such label.
+        Class code of the samples outside the task: the position in ``classes_`` of the one
+        label that annotators give to all of them ("none of these"). None if there is no such
+        label.
     n_steps : int, default=200
-        Adam steps on minibatches of 64 labelled samples.
+        Number of Adam steps, on minibatches of 64 labelled samples.
 
     Notes
     -----
-    The class of outsiders is one that the net predicts, like any other; name it in
-    ``classes`` of a sampler from the start. As long as the labelled samples do not hold both
-    kinds, as always with ``ood_label=None``, there is nothing to learn f from and the score
-    is the purity alone: cautious batches near the labelled samples, until the first
-    outsiders come in with them. With nothing labelled the score is the informativeness.
+    The net predicts the class of outside samples like any other class. List it in the
+    ``classes`` parameter of the sampler from the start. As long as the labelled samples do not
+    include both kinds, as always with ``ood_label=None``, f cannot be trained and the score is
+    the purity alone: the batch stays close to the labelled samples until it brings in the first
+    outside samples. Without labelled samples, the score is the informativeness.
 
-    Any measures will do for P and I. Here P compares Euclidean distances to the nearest
-    labelled embedding of each kind, ``d_out / (d_in + d_out)``, or is ``-d_in`` while no
-    outsider is known; a labelled sample is no neighbour of itself. Both go in as ranks, of
-    the labelled among the labelled and of the pool in the pool, since a net is surer of what
-    it was trained on. At most 5,000 labelled samples are used. Cost O(n l d).
+    The paper allows any measures P and I. Here P is ``d_out / (d_in + d_out)``, with the
+    Euclidean distances to the nearest labelled embedding of each kind, or ``-d_in`` while no
+    labelled sample is outside. A labelled sample is not its own neighbour. Both measures enter
+    as ranks, those of labelled samples among the labelled and those of pool samples in the
+    pool, because a net is more certain of the samples it was trained on. At most 5,000 labelled
+    samples are used. Cost O(n l d).
 
     References
     ----------
@@ -75,7 +85,7 @@ class MQNet(ScoreStrategy):
         self.ood_label = ood_label
         self.n_steps = n_steps
 
-    def _scores(self, signals, rng):
+    def _scores(self, signals: Signals, rng: np.random.RandomState) -> Tensor:
         check_integer("n_steps", self.n_steps, 1)
         self._check_ood_label(signals.n_classes)
         informative = entropy(self._task_logits(signals).softmax(dim=1))
@@ -84,7 +94,7 @@ class MQNet(ScoreStrategy):
         if labeled is None:
             return scores_along(order, signals.row_hash, informative.__getitem__)
         rows = training_rows(labeled, rng)
-        codes, known = signals.codes.to(rows.device)[rows], labeled.embeddings[rows]
+        codes, known = labeled_codes(signals)[rows], labeled.embeddings[rows]
         outside = codes == (-1 if self.ood_label is None else self.ood_label)
         H = signals.embeddings
         pure = scores_along(
@@ -92,9 +102,10 @@ class MQNet(ScoreStrategy):
             signals.row_hash,
             lambda rows: _purity(*(_nearest(H[rows], known[kind]) for kind in (~outside, outside))),
         )
-        if outside.all() or not outside.any():
+        if self.ood_label is None or outside.all() or not outside.any():
             return pure
         logits = self._task_logits(labeled)[rows]
+        # Codes among the classes of the task: those above the outside class move down.
         targets = torch.where(outside, 0, codes - (codes > self.ood_label).long())
         losses = -logits.log_softmax(dim=1).gather(1, targets[:, None]).squeeze(1)
         inputs = _ranked(_labeled_purity(known, outside), entropy(logits.softmax(dim=1)))
@@ -108,13 +119,13 @@ class MQNet(ScoreStrategy):
         check_integer("ood_label", self.ood_label, 0)
         if self.ood_label >= n_classes or n_classes < 2:
             raise ValueError(
-                f"'ood_label' must be a class code below {n_classes}, the number of classes of"
-                f" the net, beside at least one other; got {self.ood_label}. It is the position"
-                " of the label in 'classes_', not the label itself."
+                f"'ood_label' must be a class code from 0 to {n_classes - 1}, of at least two"
+                f" classes; got {self.ood_label} and {n_classes} classes. Pass the position of"
+                " the label in 'classes_', not the label itself."
             )
 
-    def _task_logits(self, signals) -> Tensor:
-        """Logits of the classes of the task, (n, C) or (n, C - 1)."""
+    def _task_logits(self, signals: Signals) -> Tensor:
+        """Return the logits of the classes of the task, (n, C) or (n, C - 1)."""
         if self.ood_label is None:
             return signals.logits
         keep = [c for c in range(signals.n_classes) if c != self.ood_label]
@@ -122,15 +133,15 @@ class MQNet(ScoreStrategy):
 
 
 class _MonotoneNet(nn.Module):
-    """Perceptron that never falls when an input rises."""
+    """Perceptron with two inputs that never decreases when an input increases."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.hidden = nn.Linear(2, _HIDDEN)
         self.out = nn.Linear(_HIDDEN, 1)
         for layer in (self.hidden, self.out):
             nn.init.uniform_(layer.weight, 0, 1 / layer.in_features**0.5)
-        # Thresholds all over the unit square, where the ranks lie.
+        # Spread the thresholds over the unit square, the range of the ranks.
         nn.init.uniform_(self.hidden.bias, -2, 1)
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -138,33 +149,36 @@ class _MonotoneNet(nn.Module):
 
     @torch.no_grad()
     def project(self) -> None:
-        """Set negative weights to zero."""
+        """Set negative weights to zero, after each training step."""
         self.hidden.weight.clamp_(min=0)
         self.out.weight.clamp_(min=0)
 
 
 def _nearest(H: Tensor, known: Tensor) -> Tensor | None:
-    """Distance of each row to its nearest in ``known``; None if that is empty."""
+    """Compute the distance of each row to its nearest in ``known``; None if that is empty."""
     return nearest_distances(H, known).sqrt() if len(known) else None
 
 
 def _purity(inside: Tensor | None, outside: Tensor | None) -> Tensor:
-    """Higher is purer, from the distances to the nearest labelled sample of each kind."""
+    """Compute the purity from the distances to the nearest labelled sample of each kind, (n,).
+
+    Higher is purer. At least one of the two is not None.
+    """
     if outside is None:
         assert inside is not None
         return -inside
     if inside is None:
         return outside
-    tiny = torch.finfo(inside.dtype).tiny  # halfway between copies of both kinds
+    tiny = torch.finfo(inside.dtype).tiny  # gives 1/2 instead of 0/0 for copies of both kinds
     return (outside + tiny) / (inside + outside + 2 * tiny)
 
 
 def _labeled_purity(known: Tensor, outside: Tensor) -> Tensor:
-    """Purity of the labelled samples, each from the others; of both kinds there is one."""
+    """Compute the purity of each labelled sample from the others; both kinds are present."""
     pure = known.new_empty(len(known))
     for kind in (outside, ~outside):
         H = known[kind]
-        # The only one of its kind has no other to be judged by: its place is its own.
+        # A sample that is the only one of its kind gets a distance of 0 to its kind.
         own = (
             nearest_neighbors(H, H, 1, exclude_self=True)[0][:, 0] if len(H) > 1 else H.new_zeros(1)
         )
@@ -174,7 +188,7 @@ def _labeled_purity(known: Tensor, outside: Tensor) -> Tensor:
 
 
 def _ranked(purity: Tensor, informative: Tensor) -> Tensor:
-    """Both as ranks in [0, 1], (n, 2)."""
+    """Stack purity and informativeness as ranks in [0, 1], (n, 2)."""
     columns = [average_ranks(column) / len(column) for column in (purity, informative)]
     return torch.stack(columns, dim=1).to(purity.dtype)
 
@@ -183,12 +197,10 @@ def _ranked(purity: Tensor, informative: Tensor) -> Tensor:
 def _train(
     inputs: Tensor, losses: Tensor, n_steps: int, rng: np.random.RandomState
 ) -> _MonotoneNet:
+    """Train the monotone net to rank the samples by ``losses`` (l,)."""
     net = build(_MonotoneNet, like=inputs, rng=rng)
-    optimizer = torch.optim.Adam(net.parameters(), lr=1e-2, fused=True)
+    descend = descent(torch.optim.Adam(net.parameters(), lr=1e-2, fused=True))
     for rows in draw_batches(len(losses), _BATCH, n_steps, rng, losses.device):
-        loss = pairwise_ranking_loss(net(inputs[rows]), losses[rows], _MARGIN)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        descend(pairwise_ranking_loss(net(inputs[rows]), losses[rows], _MARGIN))
         net.project()
     return net

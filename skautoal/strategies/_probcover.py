@@ -1,41 +1,45 @@
-"""ProbCover: balls around a batch that cover as much of the pool as possible."""
+"""ProbCover: a batch whose balls cover as much of the pool as possible."""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from ..ops._ball_cover import greedy_ball_cover, pure_radius
 from ..ops._distances import nearest_distances, normalize_rows
 from ..ops._kmeans import kmeans
+from ..signals import Signals
 from ._base import BatchStrategy
 from ._checks import check_number, labeled_signals
 
-_EXACT_BELOW = 10_000
-_MAX_BALLS = 1_000  # balls the radius is chosen by
+_EXACT_BELOW = 10_000  # larger pools are sampled
+_MAX_BALLS = 1_000  # number of random balls used to choose the radius
 
 
 class ProbCover(BatchStrategy):
-    """The sample whose ball of radius ``delta`` covers most uncovered ones, again and again.
+    """ProbCover: greedy covering of the pool with balls of radius ``delta``.
 
-    Distances are those of embeddings scaled to length 1; what lies in a ball around a
-    labelled sample is covered already. When nothing is left to cover, the rest of the
-    batch is random.
+    Each pick is the sample whose ball contains the most uncovered samples. Distances are those
+    of embeddings scaled to length 1. Samples in a ball around a labelled sample are covered
+    from the start. When all samples are covered, the rest of the batch is random.
 
     Parameters
     ----------
     delta : float or None, default=None
-        Radius of the balls, at most 2. None takes the largest with which a share
-        ``purity`` of all balls hold samples of one k-means cluster only, with as many
+        Radius of the balls, in (0, 2]. None chooses the largest radius with which a share
+        ``purity`` of the balls contain samples of one k-means cluster only, with as many
         clusters as there are classes.
     purity : float, default=0.95
-        That share; read if ``delta`` is None.
+        Share of pure balls, in (0, 1]; used if ``delta`` is None.
 
     Notes
     -----
-    Exact up to 10,000 samples; above, 10,000 random ones (or five batches) are both what
-    is covered and what is picked from. The radius is chosen by 1,000 random balls in the
-    whole pool. Cost O(m^2 d) with m such samples, and O(1000 n d) for the radius; memory
-    O(nd), and m^2 bytes for the graph of m <= 10,000 samples (100 MB).
+    The greedy solution is exact in pools of up to 10,000 samples. In larger pools, 10,000
+    random samples, or five batches if that is more, are both covered and picked from. The
+    radius is chosen with 1,000 random balls in the whole pool. Cost O(m^2 d) with m such
+    samples, plus O(1000 n d) for the radius. Memory O(nd), plus m^2 bytes (100 MB) for the
+    neighbour graph of m <= 10,000 samples.
 
     References
     ----------
@@ -53,14 +57,14 @@ class ProbCover(BatchStrategy):
 
     """
 
-    needs = ("probabilities", "embeddings")  # the former say how many classes there are
+    needs = ("probabilities", "embeddings")  # the first gives the number of classes
     cost = "O(m^2 d), m = min(n, 10000)"
 
     def __init__(self, delta: float | None = None, purity: float = 0.95):
         self.delta = delta
         self.purity = purity
 
-    def _pick(self, signals, n_instances, rng):
+    def _pick(self, signals: Signals, n_instances: int, rng: np.random.RandomState) -> Tensor:
         order = signals.order(rng)
         X = normalize_rows(signals.embeddings)[order]
         if self.delta is None:
@@ -76,9 +80,10 @@ class ProbCover(BatchStrategy):
             covered = nearest_distances(X, L) < delta**2
         return order[greedy_ball_cover(X, covered, delta, n_instances)]
 
-    def _pure_delta(self, X, n_classes, rng):
+    def _pure_delta(self, X: Tensor, n_classes: int, rng: np.random.RandomState) -> float:
+        """Choose the radius by the purity of balls with respect to k-means clusters."""
         check_number("purity", self.purity, above=0, at_most=1)
         along = torch.arange(len(X), device=X.device)
         labels = kmeans(X, max(n_classes, 2), along, rng).labels
-        # Rows of length 1 are at most 2 apart.
+        # The distance of two rows of length 1 is at most 2.
         return min(pure_radius(X, labels, self.purity, along[:_MAX_BALLS]), 2.0)

@@ -1,17 +1,20 @@
-"""Random sampling: the baseline every strategy has to beat."""
+"""Random sampling, the baseline for every strategy."""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from torch import Tensor
 
+from ..signals import Signals
 from ._base import ScoreStrategy
 
 
 class RandomSampling(ScoreStrategy):
-    """Uniformly random samples.
+    """Random sampling: every sample has the same probability.
 
-    The order is made from the content of the rows and the seed, so it does not change
-    when the pool is shuffled. Cost O(n).
+    The order depends on the content of the rows and the seed, so it stays the same when the
+    pool is shuffled. Cost O(n).
 
     Examples
     --------
@@ -27,7 +30,7 @@ class RandomSampling(ScoreStrategy):
 
     cost = "O(n)"
 
-    def _scores(self, signals, rng):
+    def _scores(self, signals: Signals, rng: np.random.RandomState) -> Tensor:
         scores = torch.empty(signals.n_samples, dtype=torch.float64, device=signals.device)
         scores[signals.order(rng)] = torch.arange(
             signals.n_samples, 0, -1, dtype=torch.float64, device=signals.device

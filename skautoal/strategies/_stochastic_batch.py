@@ -1,12 +1,14 @@
-"""Batches drawn at random in proportion to the scores of another strategy."""
+"""Stochastic batches: sampling in proportion to the scores of another strategy."""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from .._diagram import WrapperDiagramMixin
 from ..ops._ranking import average_ranks, top_k
+from ..signals import Signals
 from ._bald import BALD
 from ._base import BatchStrategy, ScoreStrategy
 from ._checks import check_choice, check_number
@@ -14,23 +16,24 @@ from ._margin import Margin
 
 
 class StochasticBatch(WrapperDiagramMixin, BatchStrategy):
-    """Sample b of n without replacement, with chances that grow with a strategy's score.
+    """Stochastic batch acquisition: sample b of n by the scores of a strategy.
 
-    Gumbel noise of scale 1 / beta is added to log s (``"power"``), to s (``"softmax"``)
-    or to -log r (``"softrank"``, r = 1 for the best); the largest b sums are a sample
-    without replacement with chances proportional to s^beta, exp(beta s) or r^-beta. The
-    top b of a score resemble each other and make a poor batch; chance spreads them at no
-    cost. Cost O(n log n) beyond the strategy.
+    Gumbel noise of scale 1 / beta is added to log s (``"power"``), to s (``"softmax"``) or to
+    -log r (``"softrank"``, with rank r = 1 for the best). The b largest sums are a sample
+    without replacement with probabilities proportional to s^beta, exp(beta s) or r^-beta. The
+    samples of highest score often resemble each other and make a redundant batch. Sampling
+    makes the batch more diverse at almost no cost: O(n log n) beyond that of the strategy.
 
     Parameters
     ----------
     strategy : ScoreStrategy
         Strategy that scores each sample.
     beta : float, default=1.0
-        Inverse temperature: towards 0 the batch is uniform, large values give the top b.
+        Positive inverse temperature. Values near 0 give a uniform batch, large values the b
+        highest scores.
     transform : {"power", "softmax", "softrank"}, default="power"
-        What of the score the chances grow with. ``"power"`` needs scores of at least 0;
-        samples of score 0 come after all others.
+        Quantity that determines the probabilities. ``"power"`` requires scores of at least
+        0; samples of score 0 come after all others.
 
     References
     ----------
@@ -57,50 +60,52 @@ class StochasticBatch(WrapperDiagramMixin, BatchStrategy):
 
     @property
     def needs(self) -> tuple[str, ...]:  # type: ignore[override]
-        """Those of the strategy."""
+        """Signals of the strategy."""
         return _check_scoring(self.strategy).needs
 
     @property
     def name(self) -> str:
         return f"{type(self).__name__}({_check_scoring(self.strategy).name})"
 
-    def _raw_scores(self, signals, rng) -> Tensor:
+    def _raw_scores(self, signals: Signals, rng: np.random.RandomState) -> Tensor:
         return _check_scoring(self.strategy).scores(signals, rng)
 
-    def _pick(self, signals, n_instances, rng):
+    def _pick(self, signals: Signals, n_instances: int, rng: np.random.RandomState) -> Tensor:
         check_number("beta", self.beta, above=0)
         check_choice("transform", self.transform, ("power", "softmax", "softrank"))
         scores = self._logits(self._raw_scores(signals, rng).double())
         order = signals.order(rng)
-        # Noise drawn along the order belongs to the rows, wherever they stand.
+        # The Gumbel-top-k trick. Drawn along ``order``, the noise of a row does not depend
+        # on its position in the pool.
         noise = torch.as_tensor(rng.gumbel(size=len(order)), device=scores.device)
         scores[order] += noise / self.beta
         return top_k(scores, n_instances, order)
 
     def _logits(self, scores: Tensor) -> Tensor:
-        """What the noise is added to, in a tensor of its own; -inf is never drawn first."""
+        """Return the values to which the noise is added, as a new tensor; -inf is drawn last."""
         if self.transform == "softmax":
             return scores.clone()
         if self.transform == "softrank":
             return -average_ranks(-scores).log()
         if bool((scores < 0).any()):
             raise ValueError(
-                "'transform=\"power\"' takes logarithms, but strategy"
-                f" {self.strategy.name} scores {float(scores.min()):.3g}. Take"
-                " transform='softmax' or 'softrank', which allow scores below 0."
+                "transform='power' requires scores of at least 0, but strategy"
+                f" {self.strategy.name} returned {float(scores.min()):.3g}. Use"
+                " transform='softmax' or transform='softrank', which allow negative scores."
             )
         return scores.log()
 
 
 class PowerBALD(StochasticBatch):
-    """Sample a batch with chances proportional to BALD^beta.
+    """PowerBALD: sample a batch with probabilities proportional to BALD^beta.
 
-    ``StochasticBatch(BALD(), beta)`` under a name of its own. Cost O(TnC).
+    The same as ``StochasticBatch(BALD(), beta)``. Cost O(TnC).
 
     Parameters
     ----------
     beta : float, default=1.0
-        Inverse temperature: towards 0 the batch is uniform, large values give the top b.
+        Positive inverse temperature. Values near 0 give a uniform batch, large values the b
+        highest scores.
 
     References
     ----------
@@ -126,20 +131,20 @@ class PowerBALD(StochasticBatch):
     def __init__(self, beta: float = 1.0):
         self.beta = beta
 
-    def _raw_scores(self, signals, rng):
+    def _raw_scores(self, signals: Signals, rng: np.random.RandomState) -> Tensor:
         return BALD().scores(signals, rng)
 
 
 class PowerMargin(StochasticBatch):
-    """Sample a batch with chances proportional to (1 - (p_1 - p_2))^beta.
+    """PowerMargin: sample a batch with probabilities proportional to (1 - (p_1 - p_2))^beta.
 
-    The margin is turned into an uncertainty between 0 and 1, of which a power can be
-    taken. Cost O(nC).
+    One minus the margin is an uncertainty between 0 and 1, as a power requires. Cost O(nC).
 
     Parameters
     ----------
     beta : float, default=1.0
-        Inverse temperature: towards 0 the batch is uniform, large values give the top b.
+        Positive inverse temperature. Values near 0 give a uniform batch, large values the b
+        highest scores.
 
     References
     ----------
@@ -164,15 +169,16 @@ class PowerMargin(StochasticBatch):
     def __init__(self, beta: float = 1.0):
         self.beta = beta
 
-    def _raw_scores(self, signals, rng):
-        return (1 + Margin().scores(signals, rng)).clamp_min(0)  # against rounding
+    def _raw_scores(self, signals: Signals, rng: np.random.RandomState) -> Tensor:
+        return (1 + Margin().scores(signals, rng)).clamp_min(0)  # rounding may give < 0
 
 
-def _check_scoring(strategy) -> ScoreStrategy:
+def _check_scoring(strategy: object) -> ScoreStrategy:
+    """Return the strategy; raise a TypeError if it does not score each sample."""
     if not isinstance(strategy, ScoreStrategy):
         raise TypeError(
-            "'strategy' must be an object of a strategy that scores each sample, such as"
-            f" Entropy(); got {strategy!r:.100}. Strategies that build batches have no"
-            " scores to sample by."
+            "'strategy' must be a strategy object that scores each sample, such as Entropy();"
+            f" got {strategy!r:.100}. A strategy that builds batches has no scores to sample"
+            " from."
         )
     return strategy

@@ -1,19 +1,24 @@
-"""Temporal output discrepancy: where one more round of training changed the prediction."""
+"""Temporal output discrepancy: change of the prediction since the previous round."""
 
 from __future__ import annotations
 
+import numpy as np
+from torch import Tensor
+
+from ..signals import Signals
 from ._base import ScoreStrategy
 
 
 class TemporalOutputDiscrepancy(ScoreStrategy):
-    """Distance of the predictions of this round's net and the last one's: ||p_t - p_(t-1)||_2.
+    """Temporal output discrepancy: change of the prediction since the previous round.
 
-    The distance bounds the loss of a sample from below, up to a factor that is the same
-    for all of them. Cost O(nC) beyond the forward pass of the earlier net.
+    The score is ||p_t - p_(t-1)||_2, the distance between the predictions of the current net
+    and of that of the previous round. It is a lower bound of the loss of the sample, up to a
+    factor that is the same for all samples. Cost O(nC) plus a forward pass of the previous net.
 
     Notes
     -----
-    There is no earlier net in the first round: query with another strategy, then
+    In the first round there is no previous net. Use another strategy for the first query, then
     ``teach``.
 
     References
@@ -36,5 +41,5 @@ class TemporalOutputDiscrepancy(ScoreStrategy):
     cost = "O(nC)"
     row_wise = True
 
-    def _scores(self, signals, rng):
+    def _scores(self, signals: Signals, rng: np.random.RandomState) -> Tensor:
         return (signals.probabilities - signals.previous_probabilities).norm(dim=1)

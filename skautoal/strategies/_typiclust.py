@@ -1,7 +1,8 @@
-"""TypiClust: the most typical sample of each large cluster that holds no label yet."""
+"""TypiClust: the most typical sample of each large cluster without labels."""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -9,37 +10,39 @@ from ..ops._distances import normalize_rows
 from ..ops._kmeans import kmeans
 from ..ops._neighbors import typicality_within
 from ..ops._ranking import round_robin
+from ..signals import Signals
 from ._base import BatchStrategy
 from ._checks import check_integer, labeled_signals
 
-_MIN_CLUSTER = 5  # samples; smaller clusters are left to the end
-_MAX_REFERENCES = 5_000  # members of a cluster among which neighbours are looked for
+_MIN_CLUSTER = 5  # clusters with fewer samples come last, as in the authors' code
+_MAX_REFERENCES = 5_000  # members of a cluster among which neighbours are searched
 
 
 class TypiClust(BatchStrategy):
-    """Typical samples of uncovered clusters, for when there are few labels.
+    """TypiClust: the most typical samples of clusters with few labels, for low budgets.
 
-    Pool and labelled samples are clustered together, by k-means on embeddings scaled to
-    length 1, into l + b clusters. In each lap every cluster gives its most typical sample,
-    those with the fewest labelled samples first and the larger before the smaller.
-    Typicality is the inverse of the mean distance to the nearest neighbours within the
+    Pool and labelled samples are clustered together into l + b clusters, by k-means on
+    embeddings scaled to length 1. Clusters take turns: those with the fewest labelled samples
+    come first and, among these, the larger ones. Each gives its most typical remaining sample.
+    The typicality is the inverse of the mean distance to the nearest neighbours within the
     cluster.
 
     Parameters
     ----------
     max_clusters : int, default=500
-        There are never more clusters than that.
+        Maximum number of clusters.
     n_neighbors : int, default=20
-        Neighbours typicality is measured by, or as many as the cluster has.
+        Number of neighbours for the typicality; the whole cluster if it is smaller.
 
     Notes
     -----
-    Clusters of fewer than 5 samples of the pool come after all others. In clusters of
-    more than 5,000 the neighbours are looked for among 5,000 random members. Which
-    clusters give how many follows from their sizes: typicality is computed in those alone.
-    k-means stops when a step lowers the inertia by less than 0.3 % (the authors take
-    mini-batch k-means above 50 clusters). Cost O(n (l + b) d) an iteration of k-means and
-    O(sum of squared cluster sizes x d) for typicality; memory O(nd).
+    Clusters with fewer than 5 pool samples come after all others. In clusters of more than
+    5,000 samples, neighbours are searched among 5,000 random members. The number of picks from
+    each cluster follows from the cluster sizes, so typicality is computed only in clusters that
+    are picked from. K-means stops when a step lowers the inertia by less than 0.3 %; the
+    authors use mini-batch k-means for more than 50 clusters. Cost O(n (l + b) d) for each
+    iteration of k-means and O(sum of squared cluster sizes x d) for the typicality; memory
+    O(nd).
 
     References
     ----------
@@ -63,7 +66,7 @@ class TypiClust(BatchStrategy):
         self.max_clusters = max_clusters
         self.n_neighbors = n_neighbors
 
-    def _pick(self, signals, n_instances, rng):
+    def _pick(self, signals: Signals, n_instances: int, rng: np.random.RandomState) -> Tensor:
         check_integer("max_clusters", self.max_clusters, lowest=1)
         check_integer("n_neighbors", self.n_neighbors, lowest=1)
         order = signals.order(rng)
@@ -77,18 +80,23 @@ class TypiClust(BatchStrategy):
         labels = kmeans(X, n_clusters, along, rng, quick=True).labels
         labels, n_labeled = labels[:n], torch.bincount(labels[n:], minlength=n_clusters)
         sizes = torch.bincount(labels, minlength=n_clusters)
+        # Priority of a cluster: fewest labels first, then size (sizes are at most n).
         turns = round_robin(labels, sizes - n * n_labeled, along[:n])
         turns = turns[(sizes[labels[turns]] < _MIN_CLUSTER).long().argsort(stable=True)]
         return order[self._most_typical(X[:n], labels, turns[:n_instances])]
 
     def _most_typical(self, X: Tensor, labels: Tensor, turns: Tensor) -> Tensor:
-        """Rows in whose clusters it is someone's turn, exchanged for the most typical ones."""
+        """Replace the rows in ``turns`` by the most typical rows of their clusters.
+
+        ``turns`` names the clusters, by any of their rows, in the order of the picks.
+        """
         typical = typicality_within(
             X, labels, labels[turns].unique(), self.n_neighbors, _MAX_REFERENCES
         )
         by_typicality = typical.argsort(descending=True, stable=True)
         by_typicality = by_typicality[labels[by_typicality].argsort(stable=True)]
-        # The first row of a cluster stands for its most typical one, and so on.
+        # The i-th row of a cluster is replaced by its i-th most typical row. Both lists are
+        # sorted by cluster, so a row and its replacement have the same place in them.
         by_row = labels.argsort(stable=True)
         place = torch.empty_like(by_row)
         place[by_row] = torch.arange(len(X), device=X.device)

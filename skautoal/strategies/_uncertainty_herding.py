@@ -1,41 +1,43 @@
-"""UncertaintyHerding: a batch that covers the uncertain regions of the embeddings."""
+"""UncertaintyHerding: a batch that covers the uncertain regions of the embedding space."""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from ..ops._calibration import fit_temperature
 from ..ops._distances import normalize_rows, row_blocks, squared_distances
 from ..ops._herding import KERNEL_WIDTH, herding
+from ..ops._uncertainty import margin
 from ..signals import Signals
 from ._base import BatchStrategy
-from ._checks import check_number, labeled_signals
-from ._margin import margin
+from ._checks import check_number, labeled_codes, labeled_signals
 
 
 class UncertaintyHerding(BatchStrategy):
-    """Greedy coverage of the pool, weighted with uncertainty.
+    """UncertaintyHerding: greedy kernel coverage of the pool, weighted by uncertainty.
 
-    Each pick adds most to ``sum_j u_j max_i k(h_i, h_j)`` over labelled and picked
-    samples i. The uncertainty ``u_j`` is 1 minus the margin of ``softmax(logits / T)``,
-    the kernel is that of :class:`MaxHerding`.
+    Each pick adds most to ``sum_j u_j max_i k(h_i, h_j)``, with i over labelled and picked
+    samples. The uncertainty ``u_j`` is 1 minus the margin of ``softmax(logits / T)``. The kernel
+    is that of :class:`MaxHerding`.
 
     Parameters
     ----------
     width : float or "labeled", default=0.4
-        Width of the kernel on embeddings of length 1; ``"labeled"`` takes the smallest
-        distance above zero between two labelled samples, which shrinks as labels come
-        in: from coverage towards margin sampling. Without two different labelled samples
-        that is 0.4.
+        Positive width of the kernel on embeddings of length 1. ``"labeled"`` uses the smallest
+        positive distance between two labelled samples. It shrinks as labels are added, which
+        turns coverage into margin sampling. Without two distinct labelled samples it is 0.4.
 
     Notes
     -----
-    The temperature T minimises the cross-entropy of the labelled samples where there are
-    some, but is never below 1. The authors fit it on a part of them that a second net is
-    not trained on; a strategy trains no nets, so here it only tames a net that is unsure
-    about samples it was trained on. Exact up to 5,000 samples, sampled above as in
-    :class:`MaxHerding`, with the most uncertain ones as candidates. Cost
-    O(n^2 (d + b)) up to there; memory O(n (C + d)) and blocks of bounded size.
+    The temperature T, at least 1, minimises the cross-entropy of the labelled samples, if there
+    are any. The authors fit it on a part of the labelled samples, with a second net that is not
+    trained on them. A strategy trains no nets, so here T corrects only a net that is uncertain
+    about its own training samples. The greedy solution is exact in pools of up to 5,000 samples;
+    larger pools are sampled as in :class:`MaxHerding`, with the most uncertain samples as
+    candidates. Cost O(n^2 (d + b)) in pools of up to 5,000; memory O(n (C + d)) and blocks of
+    bounded size.
 
     References
     ----------
@@ -59,7 +61,7 @@ class UncertaintyHerding(BatchStrategy):
     def __init__(self, width: float | str = KERNEL_WIDTH):
         self.width = width
 
-    def _pick(self, signals, n_instances, rng):
+    def _pick(self, signals: Signals, n_instances: int, rng: np.random.RandomState) -> Tensor:
         if isinstance(self.width, str) and self.width != "labeled":
             raise ValueError(f"'width' must be 'labeled' or a number > 0; got {self.width!r}.")
         if self.width != "labeled":
@@ -69,7 +71,7 @@ class UncertaintyHerding(BatchStrategy):
         if labeled is not None:
             H_labeled = labeled.embeddings
             if signals.has("labeled"):
-                temperature = fit_temperature(labeled.logits, signals.codes)
+                temperature = fit_temperature(labeled.logits, labeled_codes(signals))
         if width == "labeled":
             width = _smallest_distance(labeled)
         weights = 1 - margin((signals.logits / temperature).softmax(dim=1))
@@ -78,14 +80,14 @@ class UncertaintyHerding(BatchStrategy):
 
 
 def _smallest_distance(labeled: Signals | None) -> float:
-    """Smallest distance above zero between two rows of length 1, or the default width."""
+    """Compute the smallest positive distance between two normalised rows, or the default width."""
     if labeled is None:
         return KERNEL_WIDTH
     H = normalize_rows(labeled.embeddings)
     smallest = H.new_tensor(torch.inf)
     for rows in row_blocks(len(H), len(H)):
         squares = squared_distances(H[rows], H)
-        # What rounding leaves between copies is no distance.
+        # Distances of copies are rounding error instead of 0.
         squares[squares <= 64 * torch.finfo(H.dtype).eps] = torch.inf
         smallest = torch.minimum(smallest, squares.min())
     return float(smallest.sqrt()) if smallest < torch.inf else KERNEL_WIDTH

@@ -1,18 +1,18 @@
-"""VAAL: a variational autoencoder, and a discriminator of labelled and pool in its latents."""
+"""VAAL: a variational autoencoder and a discriminator of labelled and pool samples."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..signals import Signals
 from ._base import ScoreStrategy
 from ._checks import check_integer, check_number, labeled_signals
 from ._training import (
     build,
+    descent,
     draw_batches,
     perceptron,
     raw_rows,
@@ -21,36 +21,38 @@ from ._training import (
     training_rows,
 )
 
-_BATCH = 64  # rows of each kind in a step
-_SIDE = 32  # larger images are averaged down to this
-_CHANNELS = 16
-_HIDDEN = 128
+_BATCH = 64  # labelled rows, and pool rows, in a training step
+_SIDE = 32  # larger images are reduced to this height and width
+_CHANNELS = 16  # channels of the first convolution
+_HIDDEN = 128  # hidden units of the perceptrons
 
 
 class VAAL(ScoreStrategy):
-    """Samples that an adversarial discriminator finds most unlike the labelled (VAAL).
+    """Variational adversarial active learning (VAAL): samples most unlike the labelled ones.
 
-    A variational autoencoder of labelled and pool samples minimises the negative evidence
-    bound, ``||x - x'||^2 / 2 + KL``, plus the weighted error of passing the latent means of
-    both off as labelled, while a discriminator on these means learns to tell them apart.
-    Score: the log-odds of being unlabelled.
+    A variational autoencoder of labelled and pool samples minimises the negative evidence lower
+    bound, ``||x - x'||^2 / 2 + KL``, plus a weighted adversarial loss: the latent means of all
+    samples should look labelled. A discriminator on these means learns to tell labelled and
+    pool samples apart. The score is its log-odds of being unlabelled.
 
     Parameters
     ----------
     n_latent : int, default=16
-        Width of the latent code.
+        Dimension of the latent code.
     adversary_weight : float, default=0.1
-        Weight, above 0, of fooling the discriminator. The larger it is, the less the latents
-        tell about what is labelled; with the paper's 1 little is left after so few steps.
+        Positive weight of the adversarial loss. The larger it is, the less the latent code
+        reveals about which samples are labelled. With the paper's value of 1, little is left
+        after so few steps.
     n_steps : int, default=300
-        Adam steps of each of the two on 64 rows of each kind.
+        Number of Adam steps of both networks, each on 64 labelled and 64 pool samples.
 
     Notes
     -----
-    Works on the raw samples, standardised: convolutions for images (channels, height,
-    width), averaged down to 32 x 32 if they are larger, perceptrons for anything else,
-    flattened. It does not look at the task. Training sees at most 5,000 labelled and 5,000
-    pool samples; every pool sample is scored. Without labelled samples all scores are 0.
+    The inputs are the raw samples, standardised. Images (channels, height, width) use
+    convolutions and are reduced to 32 x 32 if they are larger. All other inputs are flattened
+    and use perceptrons. The predictions of the net are not used. At most 5,000 labelled and
+    5,000 pool samples are used for training; every pool sample is scored. Without labelled
+    samples all scores are 0.
 
     References
     ----------
@@ -81,7 +83,7 @@ class VAAL(ScoreStrategy):
         self.adversary_weight = adversary_weight
         self.n_steps = n_steps
 
-    def _scores(self, signals, rng):
+    def _scores(self, signals: Signals, rng: np.random.RandomState) -> Tensor:
         check_integer("n_latent", self.n_latent, 1)
         check_number("adversary_weight", self.adversary_weight, above=0)
         check_integer("n_steps", self.n_steps, 1)
@@ -104,7 +106,16 @@ class VAAL(ScoreStrategy):
 
 
 class _VAE(nn.Module):
-    """Encoder to mean and log-variance, decoder back to the shape of a row."""
+    """Variational autoencoder: encoder to mean and log-variance, and decoder.
+
+    Parameters
+    ----------
+    shape : torch.Size
+        Shape of one sample, (d,) or (channels, height, width).
+    n_latent : int
+        Dimension of the latent code.
+
+    """
 
     def __init__(self, shape: torch.Size, n_latent: int):
         super().__init__()
@@ -113,21 +124,25 @@ class _VAE(nn.Module):
         self.encoder, self.decoder = networks(shape, n_latent)
 
     def encode(self, X: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and log-variance of the latent code, (n, n_latent) each."""
         return self.encoder(X).chunk(2, dim=1)
 
     def decode(self, z: Tensor) -> Tensor:
+        """Return reconstructed samples (n, ...) of latent codes (n, n_latent)."""
         X = self.decoder(z)
-        # Doubling sides twice overshoots those that are no multiple of four.
+        # Two upsamplings by 2 are too large for a side that is not a multiple of four.
         return X[..., : self.shape[1], : self.shape[2]] if X.ndim == 4 else X
 
 
 def _perceptrons(shape: torch.Size, n_latent: int) -> tuple[nn.Module, nn.Module]:
+    """Build encoder and decoder of flat samples."""
     return perceptron(shape[0], _HIDDEN, 2 * n_latent), perceptron(n_latent, _HIDDEN, shape[0])
 
 
 def _convolutions(shape: torch.Size, n_latent: int) -> tuple[nn.Module, nn.Module]:
+    """Build encoder and decoder of images, with two strided convolutions each."""
     channels, *sides = shape
-    height, width = (-(-side // 4) for side in sides)  # rounded up, as two strides of 2 do
+    height, width = (-(-side // 4) for side in sides)  # two strides of 2 round up
     n_flat = 2 * _CHANNELS * height * width
     encoder = nn.Sequential(
         nn.Conv2d(channels, _CHANNELS, 3, stride=2, padding=1),
@@ -149,7 +164,7 @@ def _convolutions(shape: torch.Size, n_latent: int) -> tuple[nn.Module, nn.Modul
 
 
 def _small(X: Tensor) -> Tensor:
-    """Images no larger than 32 x 32; anything else as it is."""
+    """Reduce images to at most 32 x 32; return anything else unchanged."""
     if X.ndim != 4 or max(X.shape[2:]) <= _SIDE:
         return X
     return F.adaptive_avg_pool2d(X, (min(X.shape[2], _SIDE), min(X.shape[3], _SIDE)))
@@ -164,10 +179,16 @@ def _train(
     n_steps: int,
     rng: np.random.RandomState,
 ) -> tuple[_VAE, nn.Module]:
-    """Autoencoder and discriminator, whose output is the log-odds of being unlabelled."""
+    """Train the autoencoder and the discriminator in turn.
+
+    The output of the discriminator is the log-odds of being unlabelled.
+    """
     vae = build(_VAE, labeled.shape[1:], n_latent, like=labeled, rng=rng)
     discriminator = build(perceptron, n_latent, like=labeled, rng=rng)
-    steps = [_adam(vae), _adam(discriminator)]
+    descend = descent(torch.optim.Adam(vae.parameters(), lr=3e-3, fused=True))
+    descend_discriminator = descent(
+        torch.optim.Adam(discriminator.parameters(), lr=3e-3, fused=True)
+    )
     device = labeled.device
     from_labeled = draw_batches(len(labeled), _BATCH, n_steps, rng, device)
     from_unlabeled = draw_batches(len(unlabeled), _BATCH, n_steps, rng, device)
@@ -180,19 +201,7 @@ def _train(
         error = (rebuilt - X).square().flatten(1).sum(1).mean() / 2
         kl = (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean() / 2
         fooling = F.softplus(discriminator(mean)).mean()
-        steps[0](error + kl + adversary_weight * fooling)
+        descend(error + kl + adversary_weight * fooling)
         known, unknown = discriminator(mean.detach()).squeeze(1).split([len(L), len(U)])
-        steps[1](F.softplus(known).mean() + F.softplus(-unknown).mean())
+        descend_discriminator(F.softplus(known).mean() + F.softplus(-unknown).mean())
     return vae, discriminator
-
-
-def _adam(module: nn.Module) -> Callable[[Tensor], None]:
-    """Function that makes one step of Adam down a loss."""
-    optimizer = torch.optim.Adam(module.parameters(), lr=3e-3, fused=True)
-
-    def step(loss: Tensor) -> None:
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-
-    return step

@@ -1,18 +1,20 @@
-"""Variation ratio: how often MC-dropout passes leave the majority class."""
+"""Variation ratio of the predictions of MC-dropout passes."""
 
 from __future__ import annotations
 
-import torch
+import numpy as np
 from torch import Tensor
 
+from ..ops._uncertainty import variation_ratio
+from ..signals import Signals
 from ._base import ScoreStrategy
 
 
 class VariationRatio(ScoreStrategy):
-    """Share of the T passes that do not predict the modal class: 1 - f_mode / T.
+    """Variation ratio: share of MC-dropout passes that do not predict the modal class.
 
-    This is Freeman's measure on predicted labels, not 1 - max p, which is least
-    confidence. Cost O(TnC).
+    The score is 1 - f_mode / T, Freeman's measure on predicted labels. It differs from
+    1 - max_c p_c, the least confidence. Cost O(TnC).
 
     References
     ----------
@@ -32,14 +34,5 @@ class VariationRatio(ScoreStrategy):
     cost = "O(TnC)"
     row_wise = True
 
-    def _scores(self, signals, rng):
+    def _scores(self, signals: Signals, rng: np.random.RandomState) -> Tensor:
         return variation_ratio(signals.mc_probabilities)
-
-
-def variation_ratio(passes: Tensor) -> Tensor:
-    """1 - share of the modal class among the predictions of the passes, (n,)."""
-    n_passes, n, n_classes = passes.shape
-    votes = passes.argmax(dim=2)  # (T, n)
-    counts = torch.zeros(n, n_classes, dtype=passes.dtype, device=passes.device)
-    counts.scatter_add_(1, votes.T, torch.ones_like(votes.T, dtype=passes.dtype))
-    return 1 - counts.max(dim=1).values / n_passes

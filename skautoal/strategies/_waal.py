@@ -1,4 +1,4 @@
-"""WAAL: uncertainty, and a Wasserstein critic between labelled and pool."""
+"""WAAL: uncertainty plus a Wasserstein critic between labelled and pool samples."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..signals import Signals
 from ._base import ScoreStrategy
 from ._checks import check_integer, check_number, labeled_signals
 from ._training import (
     MAX_ROWS,
     build,
+    descent,
     draw_batches,
     perceptron,
     scores_along,
@@ -18,33 +20,33 @@ from ._training import (
     training_rows,
 )
 
-_BATCH = 64  # rows of each kind in a step
-# Weight of the gradient penalty (Gulrajani et al., NeurIPS 2017): lower than their 10, since
-# a critic of a few hundred steps has to rise quickly.
+_BATCH = 64  # labelled rows, and pool rows, in a training step
+# Weight of the gradient penalty (Gulrajani et al., NeurIPS 2017). It is lower than their 10,
+# so that the critic grows fast enough in a few hundred steps.
 _PENALTY = 1.0
 
 
 class WAAL(ScoreStrategy):
-    """Uncertainty plus how far a Wasserstein critic puts a sample from the labelled.
+    """Wasserstein adversarial active learning (WAAL): uncertainty plus distance to the labelled.
 
-    ``s(x) = u(x) + critic_weight * g(h)``, both standardised over the pool, where
-    ``u = -(||log p||_1 + ||log p||_2) / 2`` is largest for flat probabilities and the critic
-    g maximises ``E_pool g - E_labelled g`` among functions of slope about 1: the dual of
-    the Wasserstein-1 distance that the label should close.
+    The score is ``s(x) = u(x) + critic_weight * g(h)``, with both terms standardised over the
+    pool. The uncertainty ``u = -(||log p||_1 + ||log p||_2) / 2`` is largest for uniform
+    probabilities. The critic g maximises ``E_pool g - E_labelled g`` among functions of slope
+    about 1, the dual form of the Wasserstein-1 distance between pool and labelled samples.
 
     Parameters
     ----------
     critic_weight : float, default=1.0
-        Weight of the critic against the uncertainty, above 0.
+        Positive weight of the critic relative to the uncertainty.
     n_steps : int, default=200
-        Adam steps of the critic on 64 rows of each kind.
+        Number of Adam steps of the critic, each on 64 labelled and 64 pool samples.
 
     Notes
     -----
-    What is trained is the critic alone, on the embeddings of the net as it is. The paper
-    also trains the net against the critic, which is the business of whoever trains the
-    net here; and it adds the terms unscaled. Training sees at most 5,000 labelled and 5,000
-    pool samples; every pool sample is scored. Without labelled samples g is 0.
+    Only the critic is trained, on the embeddings of the given net. The paper also trains the
+    net against the critic, which a query strategy cannot do, and adds the two terms without
+    standardising them. At most 5,000 labelled and 5,000 pool samples are used for training;
+    every pool sample is scored. Without labelled samples g is 0.
 
     References
     ----------
@@ -70,14 +72,14 @@ class WAAL(ScoreStrategy):
         self.critic_weight = critic_weight
         self.n_steps = n_steps
 
-    def _scores(self, signals, rng):
+    def _scores(self, signals: Signals, rng: np.random.RandomState) -> Tensor:
         check_integer("n_steps", self.n_steps, 1)
         check_number("critic_weight", self.critic_weight, above=0)
         log_p = signals.logits.log_softmax(dim=1)
         uncertainty = -(log_p.norm(p=1, dim=1) + log_p.norm(dim=1)) / 2
         order = signals.order(rng)
-        along = {"order": order, "row_hash": signals.row_hash}
-        score = _standardized(scores_along(score=lambda rows: uncertainty[rows], **along), order)
+        row_hash = signals.row_hash
+        score = _standardized(scores_along(order, row_hash, uncertainty.__getitem__), order)
         labeled = labeled_signals(signals, ("embeddings",), self.name)
         if labeled is None:
             return score
@@ -89,12 +91,12 @@ class WAAL(ScoreStrategy):
         def distance(rows: Tensor) -> Tensor:
             return critic(scale(signals.embeddings[rows])).squeeze(-1)
 
-        far = _standardized(scores_along(score=distance, **along), order)
+        far = _standardized(scores_along(order, row_hash, distance), order)
         return score + self.critic_weight * far
 
 
 def _standardized(scores: Tensor, order: Tensor) -> Tensor:
-    """Scores with mean 0 and deviation 1, added up along ``order``; 0 if all are equal."""
+    """Scale scores (n,) to mean 0 and deviation 1, summed along ``order``; 0 if all are equal."""
     return standardizer(scores[order, None])(scores[:, None]).squeeze(1)
 
 
@@ -102,9 +104,9 @@ def _standardized(scores: Tensor, order: Tensor) -> Tensor:
 def _train_critic(
     labeled: Tensor, unlabeled: Tensor, n_steps: int, rng: np.random.RandomState
 ) -> nn.Module:
-    """Perceptron that is high on the pool and low on the labelled, of slope about 1."""
+    """Train a perceptron to be high on the pool and low on labelled samples, with slope about 1."""
     critic = build(perceptron, labeled.shape[1], like=labeled, rng=rng)
-    optimizer = torch.optim.Adam(critic.parameters(), lr=3e-3, fused=True)
+    descend = descent(torch.optim.Adam(critic.parameters(), lr=3e-3, fused=True))
     device, size = labeled.device, _BATCH
     drawn = rng.random_sample((n_steps, size, 1))
     mixture = torch.as_tensor(drawn, dtype=labeled.dtype, device=device)
@@ -115,9 +117,8 @@ def _train_critic(
         n_pairs = min(len(L), len(U))
         t = mixture[step, :n_pairs]
         between = (t * L[:n_pairs] + (1 - t) * U[:n_pairs]).requires_grad_()
+        # Gradient penalty at random points between pairs of labelled and pool samples.
         (slope,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
         penalty = (slope.norm(dim=1) - 1).square().mean()
-        optimizer.zero_grad()
-        (critic(L).mean() - critic(U).mean() + _PENALTY * penalty).backward()
-        optimizer.step()
+        descend(critic(L).mean() - critic(U).mean() + _PENALTY * penalty)
     return critic

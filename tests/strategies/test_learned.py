@@ -240,7 +240,7 @@ def test_copies_of_both_kinds_are_half_pure():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (4, "a class code below 4.*got 4"),
+        (4, "a class code from 0 to 3.*got 4"),
         (-1, "an integer >= 0; got -1"),
         (1.0, "an integer.*got 1.0"),
     ],

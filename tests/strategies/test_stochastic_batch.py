@@ -113,10 +113,10 @@ def test_a_batch_is_more_diverse_than_the_top():
     ("params", "error", "message"),
     [
         ({"strategy": BADGE()}, TypeError, r"'strategy' must be .* scores .*; got BADGE\(\)"),
-        ({"strategy": Entropy}, TypeError, "'strategy' must be an object"),
+        ({"strategy": Entropy}, TypeError, "'strategy' must be a strategy object"),
         ({"strategy": Entropy(), "beta": 0}, ValueError, r"'beta' must be .* > 0.*; got 0"),
         ({"strategy": Entropy(), "transform": "log"}, ValueError, "'transform' must be.*'log'"),
-        ({"strategy": Margin()}, ValueError, r"'transform=\"power\"'.*Margin scores -.*softmax"),
+        ({"strategy": Margin()}, ValueError, "transform='power'.*Margin returned -.*softmax"),
     ],
 )
 def test_wrong_parameters_are_refused(params, error, message):

@@ -10,6 +10,7 @@ from sklearn.datasets import load_digits, make_blobs
 from torch import nn
 
 from skautoal.modules import MLP
+from tests._budget import pytest_sessionstart, pytest_terminal_summary  # noqa: F401
 from tests._helpers import ConvNet, OneLogit, SoftmaxMLP, make_net, train
 
 settings.register_profile("skautoal", deadline=None, derandomize=True, max_examples=40)

@@ -39,7 +39,7 @@ OWN = [
 ]
 
 
-@parametrize_with_checks([cls() for cls in IN_FULL], xfail_strict=True)
+@parametrize_with_checks([cls() for cls in IN_FULL])
 def test_scikit_learn_check(estimator, check):
     with isolated_rng(0):  # some checks themselves draw from NumPy's global generator
         check(estimator)

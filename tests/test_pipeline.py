@@ -262,7 +262,6 @@ def test_the_diagram_shows_every_step():
         "check_estimators_overwrite_params": SAME_AS_SCIKIT_LEARN,
         "check_dont_overwrite_parameters": SAME_AS_SCIKIT_LEARN,
     },
-    xfail_strict=True,
 )
 def test_scikit_learn_check(estimator, check):
     with isolated_rng(0):

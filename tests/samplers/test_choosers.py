@@ -37,7 +37,7 @@ def name_of(sampler) -> str:
 each_chooser = pytest.mark.parametrize("chooser", CHOOSERS, ids=name_of)
 
 
-@parametrize_with_checks(CHOOSERS, xfail_strict=True)
+@parametrize_with_checks(CHOOSERS)
 def test_scikit_learn_check(estimator, check):
     with isolated_rng(0):
         check(estimator)

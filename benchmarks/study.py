@@ -9,7 +9,7 @@ holds and what the tables are made of.
     python benchmarks/study.py run claims --data ../shared/data --keep
     python benchmarks/study.py show claims                # tables of the results kept here
     python benchmarks/study.py verdicts                   # the claims P1 to P5
-    python benchmarks/study.py page                       # tables and figures of the docs
+    python benchmarks/study.py page                       # answer, tables, figures of the docs
 """
 
 from __future__ import annotations
@@ -22,16 +22,30 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from _answer import answer, headline
 from _figures import draw
 from _study import load, parts, plan
-from _verdicts import cost_of, differences, overview_of_part, verdicts
+from _tables import by_setting, cost_of, differences, needed_table, overview
+from _verdicts import compared, comparison_table, verdict_table, verdicts
 
 from skautoal.exceptions import SkautoalWarning
 from skautoal.simulation import Results, SimulationResult, compare
 from skautoal.simulation.runs._result import Round
 
 KEPT = Path(__file__).parent / "results" / "study"
-DOCS = Path(__file__).parent.parent / "docs"
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+#: Methods and pairs that have columns and rows of their own on the page.
+SHOWN = ["auto", "search", "margin", "badge", "uncertainty_herding", "random"]
+PAIRS = [
+    ("auto", "random"),
+    ("auto", "margin"),
+    ("auto", "badge"),
+    ("auto", "uncertainty_herding"),
+    ("auto", "vote"),
+    ("search", "auto"),
+    ("search", "random weights"),
+]
 FIELDS = ["method", "task", "budget", "seed", "labels", "accuracy", "s_train", "s_query"]
 
 
@@ -93,23 +107,41 @@ def kept(part: str) -> Results:
     return Results(results)
 
 
-def write_page() -> None:
-    """Put verdicts, tables and figures into "Does it work?"."""
-    found = {path.stem: kept(path.stem) for path in sorted(KEPT.glob("*.csv"))}
-    blocks = {part: overview_of_part(results) for part, results in found.items()}
-    blocks["field"] = overview_of_part(found["field"], settings=False)
-    blocks["verdicts"] = verdicts(found["claims"], found["variants"], found["field"])
-    blocks["noise"] += f"\n\n{differences(found['noise'])}"
-    blocks["cost"] = cost_of(found["claims"])
-    page = DOCS / "does_it_work.md"
-    text = page.read_text()
-    for name, block in blocks.items():
+def blocks(found: dict[str, Results]) -> dict[str, str]:
+    """Return everything on the pages that is made of the kept tables, by name."""
+    claims, variants, noise = found["claims"], found["variants"], found["noise"]
+    ahead = {m: compared(noise, m, "auto") for m in noise.methods if m != "auto"}
+    return {
+        **{part: overview(results, part) for part, results in found.items()},
+        "headline": headline(claims),
+        "answer": answer(claims, variants),
+        "needed": needed_table(claims, ["random", "margin"]),
+        "verdicts": verdict_table(verdicts(claims, variants, found["field"])),
+        "pairs": comparison_table(claims, PAIRS),
+        "settings": by_setting(claims, SHOWN),
+        "harder": by_setting(variants, variants.methods),
+        "noisy": differences(ahead),
+        "cost": cost_of(claims),
+    }
+
+
+def filled(text: str, made: dict[str, str]) -> str:
+    """Return a page with every block between its marks replaced."""
+    for name, block in made.items():
         begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
         if begin in text:
             before, _, rest = text.partition(begin)
             text = f"{before}{begin}\n\n{block}\n\n{end}{rest.partition(end)[2]}"
-    page.write_text(text)
-    draw(found["claims"], found["field"], DOCS / "_static" / "evidence")
+    return text
+
+
+def write_pages() -> None:
+    """Put the answer, tables and figures into the documentation."""
+    found = {path.stem: kept(path.stem) for path in sorted(KEPT.glob("*.csv"))}
+    made = blocks(found)
+    for page in (DOCS / "does_it_work.md", DOCS / "index.md", ROOT / "README.md"):
+        page.write_text(filled(page.read_text(), made))
+    draw(found["claims"], DOCS / "_static" / "evidence")
 
 
 def main() -> None:
@@ -128,10 +160,10 @@ def main() -> None:
     if unknown:
         parser.error(f"there are no parts {unknown}; there are {sorted(parts())}")
     if args.command == "verdicts":
-        print(verdicts(*map(kept, ("claims", "variants", "field"))))
+        print(verdict_table(verdicts(*map(kept, ("claims", "variants", "field")))))
         return
     if args.command == "page":
-        write_page()
+        write_pages()
         return
     for part in args.parts:
         if args.command == "run":
@@ -140,7 +172,7 @@ def main() -> None:
                 print(f"kept in {keep(part, results)}")
         else:
             results = kept(part)
-        print(f"## {part}\n\n{overview_of_part(results)}\n")
+        print(f"## {part}\n\n{overview(results, part)}\n")
 
 
 if __name__ == "__main__":

@@ -7,8 +7,6 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-# Pages that are listed already, and may be written later.
-PENDING = ("campaign", "does_it_work", "large_pools", "what_it_survives")
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from _reference import write_reference  # noqa: E402
@@ -76,7 +74,9 @@ html_static_path = ["_static"]
 html_css_files = ["skautoal.css"]
 html_copy_source = False
 # These have no pages below them that a side bar could list.
-html_sidebars = {page: [] for page in ("autoal", "changelog", "install", "peers", "quickstart")}
+html_sidebars = {
+    page: [] for page in ("autoal", "changelog", "citing", "comparison", "install", "quickstart")
+}
 html_show_sourcelink = False
 html_theme_options = {
     "header_links_before_dropdown": 5,
@@ -98,14 +98,6 @@ def _write_pages(app, config) -> None:
     write_figures(HERE / "generated" / "figures")
 
 
-def _drop_missing(app, docname, source) -> None:
-    """Take pages out of the tables of contents that are not written yet."""
-    for page in PENDING:
-        if not (HERE / f"{page}.md").exists():
-            source[0] = source[0].replace(f"\n{page}\n", "\n")
-
-
 def setup(app) -> None:
     """Write the pages that are made from the code; called by Sphinx."""
-    app.connect("source-read", _drop_missing)
     app.connect("config-inited", _write_pages)

@@ -71,18 +71,81 @@ def test_verdicts_follow_the_numbers(study):
     import _verdicts
 
     good = _verdicts.verdicts(*made_claims(auto=0.85, search=0.84, weights=0.8))
-    assert [f"P{n} holds" in good for n in range(1, 6)] == [True] * 5
+    assert [v.claim for v in good] == [f"P{n}" for n in range(1, 6)]
+    assert all(v.holds for v in good)
     bad = _verdicts.verdicts(*made_claims(auto=0.72, search=0.7, weights=0.8))
-    assert [f"P{n} FAILS" in bad for n in (1, 2, 3, 5)] == [True] * 4
-    assert "auto - vote: -8.0" in bad
+    assert [v.claim for v in bad if not v.holds] == ["P1", "P2", "P3", "P5"]
+    assert bad[0].evidence.startswith("-8.0")
+    table = _verdicts.verdict_table(bad)
+    assert "| P1 | **fails** | -8.0" in table
+    assert "| P4 | holds |" in table
+
+
+def test_the_answer_follows_the_numbers(study):
+    import _answer
+
+    claims, variants, _ = made_claims(auto=0.85, search=0.84, weights=0.8)
+    text = _answer.answer(claims, variants)
+    # Areas, not curves, are made up: the default is at its height from the first label on.
+    assert "with 50 % fewer labels (median; 50 to 50 %). It is 15.0" in text
+    assert "Learned weights are -1.0" in text
+    assert "joint herding is 5.0" in text
+    assert "of 6 data sets" in _answer.headline(claims)
+
+
+def test_labels_needed_by_hand(study):
+    import _tables
+
+    nan = float("nan")
+    curves = {"slow": (0.5, 0.6, 0.7), "fast": (0.5, 0.9, 0.9), "never": (0.5, 0.5, 0.5)}
+    results = Results(
+        SimulationResult(
+            method,
+            task,
+            "low",
+            0,
+            [Round(n, a, nan, nan, [], []) for n, a in zip((10, 20, 30), curve, strict=True)],
+        )
+        for method, curve in curves.items()
+        for task in ("a_topic_minilm", "b")
+    )
+    rows = _tables.labels_needed(results, "slow", "fast")
+    assert [(needed, total) for _, needed, total in rows] == [(15, 30), (15, 30)]
+    assert _tables.shares_saved(rows).tolist() == [0.5, 0.5]
+    none = _tables.labels_needed(results, "slow", "never")
+    assert _tables.shares_saved(none).tolist() == [0, 0]
+    renamed = Results([*results, *(_named(run, "auto") for run in results.select(["fast"]))])
+    table = _tables.needed_table(renamed, ["slow"]).splitlines()
+    assert table[2] == "| a, low | 30 | 15 (-50 %) |"
+
+
+def _named(run, method):
+    return SimulationResult(method, run.task, run.budget, run.seed, run.rounds)
+
+
+def test_blocks_of_a_page_are_replaced_and_the_rest_stays(study):
+    page = "before <!-- begin a --> old <!-- end a --> after"
+    filled = study.filled(page, {"a": "new", "b": "nowhere"})
+    assert filled == "before <!-- begin a -->\n\nnew\n\n<!-- end a --> after"
+    assert study.filled(filled, {"a": "new"}) == filled
+
+
+def test_the_pages_show_the_kept_tables(study):
+    """`study.py page` would change nothing; its figures are not compared."""
+    made = study.blocks({path.stem: study.kept(path.stem) for path in study.KEPT.glob("*.csv")})
+    for page in (study.DOCS / "does_it_work.md", study.DOCS / "index.md", study.ROOT / "README.md"):
+        text = page.read_text()
+        assert study.filled(text, made) == text, page.name
+    pages = (study.DOCS / "does_it_work.md").read_text()
+    assert [name for name in made if f"<!-- begin {name} -->" not in pages] == ["headline"]
 
 
 def test_a_table_ranks_by_hand(study):
     results = made_results({"worse": 0.7, "better": 0.9}, ["digits", "dna"])
-    table = study.overview_of_part(results).splitlines()
+    table = study.overview(results).splitlines()
     assert table[2].startswith("| better | 9")
-    assert "| 1.00 | 0.0 | 1.00 |" in table[2]
-    assert "| 2.00 | 20.0 | 0.00 |" in table[3]
+    assert "| 1.00 | 0.0 | 2 of 2 |" in table[2]
+    assert "| 2.00 | 20.0 | 0 of 2 |" in table[3]
 
 
 def test_every_part_names_methods_that_run_and_tasks_that_load(study):

@@ -1,4 +1,4 @@
-"""The tests that the documentation names as proof of what is survived exist."""
+"""The tests that the documentation names beside each failure mode exist."""
 
 import ast
 import re
@@ -10,7 +10,7 @@ TESTS = Path(__file__).parent
 PAGES = TESTS.parent / "docs"
 NAMED = re.compile(r"`([\w/]*test_\w+\.py)(?:::(\w+))?`")
 # Paths on a page start here.
-FOLDERS = {"what_it_survives": TESTS, "campaign": TESTS / "campaign"}
+FOLDERS = {"failure_modes": TESTS, "campaign": TESTS / "campaign"}
 
 
 def _missing(text: str, folder: Path) -> list[str]:
@@ -34,7 +34,7 @@ def test_every_test_that_is_named_exists(page):
 
 
 def test_every_row_names_a_test():
-    lines = (PAGES / "what_it_survives.md").read_text().splitlines()
+    lines = (PAGES / "failure_modes.md").read_text().splitlines()
     rules = [number for number, line in enumerate(lines) if line.startswith("|---")]
     heads = {number + step for number in rules for step in (-1, 0)}
     rows = [line for n, line in enumerate(lines) if line.startswith("|") and n not in heads]
@@ -43,5 +43,5 @@ def test_every_row_names_a_test():
 
 
 def test_a_name_that_does_not_exist_is_found():
-    text = "`test_survives.py::test_no_such_thing` `test_none.py` `test_survives.py`"
-    assert _missing(text, TESTS) == ["test_survives.py::test_no_such_thing", "test_none.py::"]
+    text = "`test_failure_modes.py::test_no_such_thing` `test_none.py` `test_failure_modes.py`"
+    assert _missing(text, TESTS) == ["test_failure_modes.py::test_no_such_thing", "test_none.py::"]

@@ -1,0 +1,75 @@
+"""Words for the methods, data sets and settings of the study, as the documentation uses them."""
+
+from __future__ import annotations
+
+import copy
+
+from skautoal.simulation import Results, Setting
+
+#: Methods whose names in the kept tables say too little.
+METHODS = {
+    "auto": "AutoAL (default)",
+    "search": "AutoAL, learned weights",
+    "random weights": "AutoAL, random weights",
+    "randomweights": "AutoAL, random weights",
+    "vote": "equal weights, highest scores",
+    "fixedmixture": "fixed mixture, highest scores",
+    "randomstrategy": "a random strategy each round",
+    "uncertainty_herding labeled": "uncertainty_herding (labels)",
+}
+
+#: The same for the parts of the study that vary one thing.
+VARIED = {
+    "objectives": {"vote": "none (equal weights)"},
+    "utilities": {"rank": "ranks", "binary": "zeros and ones"},
+    "search_net": {
+        "global": "one weight per strategy",
+        "utilities": "small perceptron",
+        "utilities+loss": "small perceptron, loss prediction",
+        "module": "copy of the net",
+        "module+loss": "copy of the net, loss prediction",
+    },
+    "tau": {
+        "annealed": "falling from 0.5 to 0.05",
+        "sharp": "0.05 throughout",
+        "soft": "0.5 throughout",
+    },
+    "warm_start": {"cold": "new in each round", "warm": "averaged with the previous round"},
+    "splits": {f"splits={n}": f"{n} split{'s' * (n > 1)}" for n in (1, 5, 10)},
+    "filter": {
+        "filter=0": "no filter",
+        "filter=1": "one round",
+        "filter=2": "two rounds",
+    },
+    "candidates": {
+        **{f"paper{n}": f"the first {n} of the paper" for n in (1, 3, 5, 7)},
+        "margin": "margin",
+        "margin+typiclust": "margin, typiclust",
+        "modern5": "margin, badge, typiclust, uncertainty_herding, bald",
+    },
+}
+
+
+def method_name(method: str, part: str = "claims") -> str:
+    """Return the words for a method of a part of the study."""
+    return VARIED.get(part, {}).get(method, METHODS.get(method, method))
+
+
+def task_name(task: str) -> str:
+    """Return the short name of a data set."""
+    return task.replace("_topic_minilm", "").replace("_effnet", "").replace("_", " ")
+
+
+def renamed(results: Results, part: str = "claims") -> Results:
+    """Return the runs with the words for their methods and data sets, for figures."""
+    runs = []
+    for run in results:
+        run = copy.copy(run)
+        run.method, run.task = method_name(run.method, part), task_name(run.task)
+        runs.append(run)
+    return Results(runs)
+
+
+def renamed_setting(setting: Setting) -> Setting:
+    """Return a setting as it is called after :func:`renamed`."""
+    return Setting(task_name(setting.task), setting.budget)

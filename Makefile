@@ -30,8 +30,10 @@ bench: $(STAMP)  ## time the queries on pools of growing size
 	$(BIN)/python benchmarks/query.py
 
 docs: $(DOCS_STAMP)  ## the documentation site, its links checked: docs/_build/html/index.html
-	rm -rf docs/_build/html
+	@rm -rf docs/_build/html
+	@echo "Building the site in docs/_build/html: two to three minutes on one core"
 	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo "Checking the links of the site"
 	$(BIN)/python docs/check_site.py docs/_build/html
 
 dist: $(STAMP)  ## sdist and wheel in dist/, checked, tried in an empty environment
@@ -71,5 +73,6 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 $(DOCS_STAMP): $(STAMP)
+	@echo "Installing what the documentation needs into $(VENV)"
 	$(PIP) install -c constraints.txt -e ".[docs]"
 	@touch $@

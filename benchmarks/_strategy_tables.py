@@ -1,4 +1,4 @@
-"""Markdown tables of the strategy benchmark: bars, peers, growth, largest cell, all cells."""
+"""Markdown tables of the strategy benchmark: bars, peers, growth, largest cell."""
 
 from __future__ import annotations
 
@@ -33,7 +33,6 @@ def tables(rows: list[dict]) -> str:
         ("Beside their peers", peer_table(rows)),
         ("Growth with the pool", growth_table(rows)),
         ("The largest cell", largest_table(rows)),
-        ("All cells", cell_tables(rows)),
     ]
     return "\n".join(line for title, lines in parts for line in (f"## {title}", "", *lines, ""))
 
@@ -41,9 +40,9 @@ def tables(rows: list[dict]) -> str:
 def bar_table(rows: list[dict]) -> list[str]:
     """What was wanted of each pair, and what was measured."""
     lines = ["| bar | wanted | measured |", "|---|---|---|"]
-    timed = _timed(rows)
+    seconds = timed(rows)
     for (name, peer), wanted in BARS.items():
-        ours, theirs = timed.get((OURS, name, *BAR_CELL)), timed.get((peer, name, *BAR_CELL))
+        ours, theirs = seconds.get((OURS, name, *BAR_CELL)), seconds.get((peer, name, *BAR_CELL))
         if ours and theirs:
             lines.append(f"| {name} over {peer} | {wanted}x | {theirs / ours:.1f}x |")
     return lines
@@ -56,13 +55,13 @@ def peer_table(rows: list[dict]) -> list[str]:
         " only we finished | only the peer |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    timed = _timed(rows)
+    seconds = timed(rows)
     cells: dict[tuple, set] = {}
     for key in map(key_of, rows):
         if key[0] != OURS:
             cells.setdefault((key[1], key[0]), set()).add(key[2:])
     for (name, peer), given in sorted(cells.items()):
-        pairs = [(timed.get((OURS, name, *c)), timed.get((peer, name, *c))) for c in given]
+        pairs = [(seconds.get((OURS, name, *c)), seconds.get((peer, name, *c))) for c in given]
         ratios = [theirs / ours for ours, theirs in pairs if ours and theirs]
         alone = sum(bool(ours and not theirs) for ours, theirs in pairs)
         other = sum(bool(theirs and not ours) for ours, theirs in pairs)
@@ -75,7 +74,7 @@ def peer_table(rows: list[dict]) -> list[str]:
 def growth_table(rows: list[dict]) -> list[str]:
     """Exponents fitted to the seconds of three or more cells that differ in n alone."""
     points: dict[tuple, dict[int, float]] = {}
-    for who, name, n, *group, seconds in ((*k, s) for k, s in _timed(rows).items()):
+    for (who, name, n, *group), seconds in timed(rows).items():
         points.setdefault((name, who), {}).setdefault(tuple(group), {})[n] = seconds
     lines = [
         "| strategy | library | seconds grow as n to the (d=64, C=10, b=100) |"
@@ -112,35 +111,13 @@ def largest_table(rows: list[dict]) -> list[str]:
     return lines
 
 
-def cell_tables(rows: list[dict]) -> list[str]:
-    """A table for each d, C and b with a column for each n: seconds, and MB added."""
-    lines = []
-    by_group: dict[tuple, dict[tuple, dict[int, str]]] = {}
-    for row in rows:
-        _, _, n, *group = key_of(row)
-        who = (row["name"], row["who"] != OURS, row["who"])
-        by_group.setdefault(tuple(group), {}).setdefault(who, {})[n] = _cell(row)
-    for (d, C, b), found in sorted(by_group.items()):
-        sizes = sorted({n for cells in found.values() for n in cells})
-        lines += [f"### d = {d}, C = {C}, b = {b}", ""]
-        lines.append(f"| strategy | library | {' | '.join(f'n = {n:,}' for n in sizes)} |")
-        lines.append("|---|---|" + "---|" * len(sizes))
-        for (name, _, who), cells in sorted(found.items()):
-            lines.append(f"| {name} | {who} | {' | '.join(cells.get(n, '') for n in sizes)} |")
-        lines.append("")
-    return lines
-
-
-def _cell(row: dict) -> str:
-    if "failure" in row:
-        return "skipped" if row["failure"] == SKIPPED else row["failure"]
-    return f"{_short(row['seconds'])} s, {row['added_mb']} MB"
-
-
 def _short(seconds: float) -> str:
     return f"{seconds:.4f}" if seconds < 0.1 else f"{seconds:.3g}"
 
 
-def _timed(rows: list[dict]) -> dict[tuple, float]:
-    """Seconds of the cells that were finished; they are rounded to a tenth of a millisecond."""
+def timed(rows: list[dict]) -> dict[tuple, float]:
+    """Return the seconds of the cells that were finished.
+
+    They are rounded to a tenth of a millisecond, so that zero would mean less.
+    """
     return {key_of(row): max(row["seconds"], 1e-4) for row in rows if "seconds" in row}

@@ -15,7 +15,7 @@ smaller in n, d, C and b alike is not tried in a larger one, but recorded as ski
     python benchmarks/strategies.py --grid full --timeout 600 --out ... # all 48 cells
     python benchmarks/strategies.py --grid full --who ours --out ...  # without the peers
     python benchmarks/strategies.py --report --out strategies.jsonl   # tables only
-    python benchmarks/strategies.py --report --out ... --page docs/strategy_costs.md
+    python benchmarks/strategies.py --page       # the page in docs, of the results kept here
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from _strategy_page import write_page
 from _strategy_tables import BAR_CELL, KEY, LARGEST, SKIPPED, key_of, tables
 
 GRIDS = {
@@ -42,22 +43,11 @@ GRIDS = {
         itertools.product((5_000, 20_000, 50_000, 100_000), (64, 512), (10, 100), (10, 100, 1_000))
     ),
 }
+KEPT = Path(__file__).parent / "results" / "strategies.jsonl"
+PAGE = Path(__file__).parent.parent / "docs" / "strategy_costs.md"
 OUT_OF_MEMORY = "out of memory"
 #: Address space of a cell, bytes.
 MEMORY = 16 << 30
-
-PAGE = """# What every strategy costs
-
-Made by `OMP_NUM_THREADS=1 python benchmarks/strategies.py --report --page docs/strategy_costs.md
---out benchmarks/results/strategies.jsonl` from results that the same script measured.
-{machine}; scikit-activeml 1.0.1, alipy 1.2.5, baal 2.1.0, small-text 2.0.0.dev4.
-
-n samples in the pool, embeddings d wide, C classes, a batch of b; ten labelled samples a class,
-T = 10 passes, M = 5 members. Signals are given, each cell has a process of its own, and 16 GB of
-address space. Seconds are the median of up to five queries; MB are what the query added to its
-inputs. "Over 60 s" was ended then; what failed in a cell that is nowhere larger was skipped.
-
-{tables}"""
 
 #: Queries are repeated, at most five times, until they have taken so many seconds.
 REPEAT_BELOW = 2.0
@@ -184,6 +174,11 @@ def _cell_process(connection, key: dict) -> None:
         connection.send({"failure": OUT_OF_MEMORY if greedy else said[:120]})
 
 
+def read(path: Path) -> list[dict]:
+    """Return the results in a JSON-lines file; none if it is not there yet."""
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
 def known(rows: list[dict], timeout: float) -> dict[tuple, dict]:
     """Results by cell, the last of each, less those that a shorter time-out ended."""
     results = {key_of(row): row for row in rows}
@@ -220,19 +215,17 @@ def main() -> None:
     parser.add_argument("--timeout", type=float, default=600)
     parser.add_argument("--out", type=Path, default=Path("strategies.jsonl"))
     parser.add_argument("--report", action="store_true", help="print tables, run nothing")
-    parser.add_argument("--page", type=Path, help="write the tables into this file")
+    parser.add_argument(
+        "--page", action="store_true", help=f"write {PAGE.name} from {KEPT.name}, run nothing"
+    )
     options = parser.parse_args()
-    rows = []
-    if options.out.exists():
-        rows = [json.loads(line) for line in options.out.read_text().splitlines()]
-    results = known(rows, 0 if options.report else options.timeout)
+    if options.page:
+        write_page(list(known(read(KEPT), 0).values()), PAGE)
+        return
+    results = known(read(options.out), 0 if options.report else options.timeout)
     if not options.report:
         run(options, results)
-    text = tables(list(results.values()))
-    if options.page:
-        options.page.write_text(PAGE.format(machine=machine(), tables=text))
-    else:
-        print(f"\n{machine()}\n\n{text}")
+    print(f"\n{machine()}\n\n{tables(list(results.values()))}")
 
 
 def machine() -> str:

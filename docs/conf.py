@@ -6,10 +6,14 @@ import os
 import sys
 from pathlib import Path
 
+from docutils import nodes
+
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
+from _progress import announce_example, say  # noqa: E402
 from _reference import write_reference  # noqa: E402
+from sphinx_gallery.sorting import FunctionSortKey  # noqa: E402
 
 import skautoal  # noqa: E402
 
@@ -27,6 +31,7 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
     "_mathml",
+    "_progress",
 ]
 # No intersphinx: it would fetch the inventories of other projects while building.
 
@@ -42,12 +47,32 @@ myst_heading_anchors = 3
 html_math_renderer = "mathml"
 math_numfig = False
 
+toc_object_entries_show_parents = "hide"
 autosummary_generate = False  # docs/_reference.py writes the pages
 autodoc_typehints = "none"  # numpydoc's sections name the types
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
+
+# The gallery begins with what most people come for; what is not named here comes last.
+GALLERY = (
+    "plot_text.py",
+    "plot_images.py",
+    "plot_tabular.py",
+    "plot_from_zero.py",
+    "plot_campaign.py",
+    "plot_weights.py",
+    "loop_plain.py",
+    "loop_pipeline.py",
+    "loop_modal.py",
+    "loop_skactiveml.py",
+)
+
+
+def _place_in_gallery(file_name: str) -> tuple[int, str]:
+    return (GALLERY.index(file_name) if file_name in GALLERY else len(GALLERY), file_name)
+
 
 sphinx_gallery_conf = {
     "examples_dirs": str(HERE.parent / "examples"),
@@ -57,6 +82,8 @@ sphinx_gallery_conf = {
     "doc_module": ("skautoal",),
     "backreferences_dir": "generated/backreferences",
     "reference_url": {"skautoal": None},
+    "within_subsection_order": FunctionSortKey(_place_in_gallery, "order of the gallery"),
+    "reset_modules": ("matplotlib", announce_example),
     "write_computation_times": False,
     "ignore_repr_types": r"matplotlib\.axes",
     "show_memory": False,
@@ -69,8 +96,9 @@ sphinx_gallery_conf = {
 }
 
 html_theme = "pydata_sphinx_theme"
-html_title = "skautoal"
+html_title = f"skautoal {version}"
 html_static_path = ["_static"]
+templates_path = ["_templates"]
 html_css_files = ["skautoal.css"]
 html_copy_source = False
 # These have no pages below them that a side bar could list.
@@ -80,6 +108,8 @@ html_sidebars = {
 html_show_sourcelink = False
 html_theme_options = {
     "header_links_before_dropdown": 5,
+    "logo": {"text": "skautoal"},
+    "navbar_start": ["navbar-logo", "version"],
     "navbar_align": "left",
     "navigation_with_keys": False,
     "show_toc_level": 2,
@@ -94,10 +124,23 @@ os.environ["MPLBACKEND"] = "Agg"
 def _write_pages(app, config) -> None:
     from _figures import write_figures
 
+    say("API reference: a page for each public name")
     write_reference(HERE / "generated" / "api")
+    say("figures: how AutoAL works")
     write_figures(HERE / "generated" / "figures")
+    say("gallery: running the examples that changed (about a minute for all)")
+
+
+def _strip_code(app, doctree) -> None:
+    """Take away the empty line that a doctest in Markdown must end with."""
+    for block in doctree.findall(nodes.literal_block):
+        if block.rawsource == block.astext():
+            text = block.astext().rstrip()
+            block.rawsource = text
+            block.children = [nodes.Text(text)]
 
 
 def setup(app) -> None:
     """Write the pages that are made from the code; called by Sphinx."""
     app.connect("config-inited", _write_pages)
+    app.connect("doctree-read", _strip_code)

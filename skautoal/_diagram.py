@@ -17,22 +17,26 @@ class DiagramBlock:
 
     Attributes
     ----------
-    kind : {"serial", "parallel"}
-        Layout: one below the other, or side by side.
+    kind : {"serial", "parallel", "single"}
+        Layout: one below the other, side by side, or a box without anything inside.
     estimators : sequence of objects
         Estimators, strategies or other blocks.
-    names, name_details : sequence of str or None
-        Title of each element and the text below it; None for blocks.
+    names, name_details : sequence of str or None, or str
+        Title of each element and the text below it; None for blocks, one string for a box.
     dash_wrapped : bool
         If True, the block has a dashed border.
+    name_caption, doc_link_label : None
+        Read by scikit-learn for a box; not used here.
 
     """
 
     kind: str
     estimators: Sequence[object]
-    names: Sequence[str | None]
-    name_details: Sequence[str | None]
+    names: Sequence[str | None] | str | None
+    name_details: Sequence[str | None] | str | None
     dash_wrapped: bool = True
+    name_caption: None = None
+    doc_link_label: None = None
 
     def _sk_visual_block_(self) -> DiagramBlock:
         return self
@@ -40,12 +44,20 @@ class DiagramBlock:
 
 def named_block(kind: str, items: Sequence[tuple[str, object]], **options) -> DiagramBlock:
     """Return a block of objects titled ``name: Type``, or ``Type`` if the name is the type."""
-    names = [
+    titles: list[str | None] = [
         type(item).__name__ if name == type(item).__name__ else f"{name}: {type(item).__name__}"
         for name, item in items
     ]
+    details: list[str | None] = [str(item) for _, item in items]
     objects = [item for _, item in items]
-    return DiagramBlock(kind, objects, names, [str(item) for item in objects], **options)
+    if kind == "parallel":
+        # scikit-learn draws a title above each object, and the object's own box below it.
+        # An object with nothing inside would be shown twice: its box carries the title.
+        for i, item in enumerate(objects):
+            if not hasattr(item, "_sk_visual_block_"):
+                objects[i] = DiagramBlock("single", [item], titles[i], details[i])
+                titles[i] = details[i] = None
+    return DiagramBlock(kind, objects, titles, details, **options)
 
 
 def _holds_strategy(strategy) -> bool:

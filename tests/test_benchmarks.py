@@ -61,10 +61,42 @@ def test_the_report_fits_the_growth_and_compares_with_the_bars(script):
     assert "| badge over scikit-activeml | 20x | 12.0x |" in report
     assert "| badge | scikit-activeml | 1 | 12 | 12 | 12 | 1 | 0 |" in report
     assert "| badge | skautoal | 0.25 | 700 | 9 |" in report
-    assert "| strategy | library | n = 5,000 | n = 20,000 | n = 50,000 |" in report
-    assert "| badge | skautoal | 0.354 s, 1 MB | 2.83 s, 1 MB | 11.2 s, 1 MB |" in report
-    assert "| badge | scikit-activeml |  | over 60 s |  |" in report
-    assert "| badge | peer | skipped |" in report
+
+
+def test_the_page_gets_two_figures_a_csv_file_and_a_short_table(script, tmp_path):
+    sizes = (5_000, 20_000, 50_000, 100_000)
+    ours = [
+        row("skautoal", n, 64, 10, 100, name=name, seconds=s * n / 5e4, peak_mb=70, added_mb=3)
+        for n in sizes
+        for name, s in (("badge", 0.5), ("margin", 0.01))
+    ]
+    peers = [row(n=n, d=64, C=10, b=100, seconds=3.0, peak_mb=80, added_mb=4) for n in sizes[:2]]
+    peers.append(row(n=50_000, d=64, C=10, b=100, failure="over 60 s"))
+    page = tmp_path / "page.md"
+    page.write_text("# Costs\n\n<!-- begin costs -->\nold\n<!-- end costs -->\n\nAfter.\n")
+    for _ in range(2):  # the second time it replaces what the first wrote
+        script.write_page(ours + peers, page)
+    lines = page.read_text().splitlines()
+    assert (lines[0], lines[-1]) == ("# Costs", "After.")
+    assert lines.count("| over 10 s | none | none |") == 1
+    assert "| under 0.1 s | margin | none |" in lines
+    assert "| 0.1 to 1 s | badge | none |" in lines
+    assert "old" not in lines
+    folder = tmp_path / "_static" / "costs"
+    table = (folder / "strategy_costs.csv").read_text().splitlines()
+    assert table[0] == "strategy,library,n,d,C,b,seconds,added_mb,peak_mb,failure"
+    assert table[1] == "badge,skautoal,5000,64,10,100,0.05,3,70,"
+    assert "badge,peer,50000,64,10,100,,,,over 60 s" in table
+    assert len(table) == 1 + len(ours) + len(peers)
+    assert "badge" in (folder / "seconds.svg").read_text()
+    assert "(+1)" in (folder / "peers.svg").read_text()
+
+
+def test_the_page_shows_the_results_that_are_kept(script):
+    rows = list(script.known(script.read(script.KEPT), 0).values())
+    assert sys.modules["_strategy_page"].short_table(rows) in script.PAGE.read_text()
+    kept = (script.PAGE.parent / "_static" / "costs" / "strategy_costs.csv").read_text()
+    assert len(kept.splitlines()) == 1 + len(rows)
 
 
 MEASURE = """

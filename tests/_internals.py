@@ -13,18 +13,18 @@ from typing import Any
 # What tests import: the names that each module of skautoal gives.
 _NAMES = {
     # Random streams: seeds, generators that are put back, hashes of rows.
-    "_rng": (
+    "_utils._rng": (
         "PROCESS_LOCK, combine_hashes, derive_seed, draw_seed, first_in_order, hash_rows, "
         "isolated_rng, order_among, random_order"
     ),
     # Nets: layout, training, layers, Monte-Carlo dropout.
-    "_net": (
+    "nets._net": (
         "copy_module, evaluation_mode, inspect_net, split_estimator, takes_integers, "
         "to_probabilities"
     ),
-    "_training": "fit_net, fresh_net, initialize_net",
-    "_layers": "block_features, captured_input",
-    "_mc_dropout": "MCDropout, dropout_masks, dropout_modules",
+    "nets._training": "fit_net, fresh_net, initialize_net",
+    "nets._layers": "block_features, captured_input",
+    "nets._mc_dropout": "MCDropout, dropout_masks, dropout_modules",
     # Labels and the command line.
     "data._labels": "check_labels",
     "_cli": "main",
@@ -97,7 +97,7 @@ _NAMES = {
 # where it is looked up, which may be a module that imports it.
 _PATCHED = {
     # Random streams.
-    "rng.hash_chunk": "_rng:_HASH_CHUNK",
+    "rng.hash_chunk": "_utils._rng:_HASH_CHUNK",
     # Pools.
     "pools.max_chunk": "data._base:_MAX_CHUNK",
     "pools.write_memory": "data._memory:_write",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .._files import write_whole
+from .._utils._files import write_whole
 from ._tables import CsvTable, Table, as_typed, import_parquet
 
 #: Columns that are not the pool's.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from .._rng import derive_seed
+from .._utils._rng import derive_seed
 from ..mixing import build_batch, candidate_utilities
 from ..samplers._composition import StrategiesSampler
 from ..samplers._result import Answer

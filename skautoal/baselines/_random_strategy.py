@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._rng import derive_seed
+from .._utils._rng import derive_seed
 from ..samplers._composition import StrategiesSampler
 from ..samplers._result import Answer
 

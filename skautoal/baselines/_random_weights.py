@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from .._rng import derive_seed, isolated_rng
+from .._utils._rng import derive_seed, isolated_rng
 from ..mixing import build_batch, candidate_utilities, equal_weights
 from ..mixing._builders import BUILDER_NEEDS
 from ..samplers._composition import StrategiesSampler

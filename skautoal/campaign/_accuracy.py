@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import beta
 
-from .._rng import derive_seed
+from .._utils._rng import derive_seed
 from ..data._rows import load_rows
 from ..samplers import BaseSampler, StrategySampler
 

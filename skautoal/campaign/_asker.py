@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from .._rng import derive_seed
+from .._utils._rng import derive_seed
 from ..data._rows import take_rows
 from ._cold_start import Costs, diverse_picks
 from ._files import CampaignFiles

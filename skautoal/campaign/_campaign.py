@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 
-from .._frames import as_frame
-from .._rng import derive_seed, draw_seed
+from .._utils._frames import as_frame
+from .._utils._rng import derive_seed, draw_seed
 from ..data import is_stream
 from ..data._requests import check_costs, check_n_instances
 from ..data._rows import n_samples

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from .._task import TaskTemplate, is_frozen
 from ..data._convert import from_transformer
 from ..data._rows import take_rows
 from ..data._validation import check_samples
+from ..nets._task import TaskTemplate, is_frozen
 from ..samplers import BaseSampler
 from ..signals import Signals, compute_signals
 from ..strategies import STRATEGIES, CostAware, get_strategy

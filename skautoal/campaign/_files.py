@@ -14,7 +14,7 @@ import sklearn
 import skorch
 import torch
 
-from .._fingerprint import describe
+from .._utils._fingerprint import describe
 from .._utils._warnings import warn_caller
 from .._version import __version__
 from ..exceptions import CampaignFileError, SkautoalWarning

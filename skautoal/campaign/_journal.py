@@ -17,7 +17,7 @@ from io import FileIO
 from pathlib import Path
 from typing import NoReturn
 
-from .._files import write_whole
+from .._utils._files import write_whole
 from .._utils._warnings import warn_caller
 from ..exceptions import CampaignFileError, SkautoalWarning
 from ._lock import FolderLock

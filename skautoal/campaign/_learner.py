@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
-from .._rng import derive_seed
+from .._utils._rng import derive_seed
 from .._utils._warnings import warn_caller
 from ..data._rows import load_rows
 from ..exceptions import SkautoalWarning

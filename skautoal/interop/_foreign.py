@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._rng import draw_seed, hash_rows, isolated_rng
+from .._utils._rng import draw_seed, hash_rows, isolated_rng
 from ..data._convert import as_numpy
 from ..data._rows import load_rows
 from ..exceptions import StrategyOutputError

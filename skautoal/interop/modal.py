@@ -14,8 +14,8 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
-from .._net import is_net
-from .._rng import draw_seed
+from .._utils._rng import draw_seed
+from ..nets._net import is_net
 from ..samplers import BaseSampler
 from ._export import as_sampler, fitted_copy
 from ._foreign import ForeignModel, ForeignModelStrategy

@@ -11,7 +11,7 @@ import inspect
 import numpy as np
 from sklearn.base import clone
 
-from .._rng import draw_seed
+from .._utils._rng import draw_seed
 from ..data._convert import standardized_vectors
 from ..data._requests import check_costs
 from ..signals import Signals

@@ -10,7 +10,7 @@ from typing import Any
 from joblib import Parallel, delayed
 from torch import Tensor
 
-from .._rng import derive_seed
+from .._utils._rng import derive_seed
 from ..exceptions import InvalidSamplesError
 from ..signals import Signals
 from ..strategies import PAPER_CANDIDATES, Strategy, get_strategy

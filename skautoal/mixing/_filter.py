@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._rng import derive_seed
+from .._utils._rng import derive_seed
 from ..signals import Signals
 from ..strategies import Strategy
 from ._candidates import Candidates

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._rng import hash_rows
+from .._utils._rng import hash_rows
 from ._distances import row_blocks
 from ._kmeanspp import PointDistances, kmeans_plusplus
 

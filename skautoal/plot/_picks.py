@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.decomposition import PCA
 
-from .._drawing import axes_of, plain_text
+from .._utils._drawing import axes_of, plain_text
 from ..samplers._explain import check_indices
 from ..samplers._query import opened
 from ._unwrap import fitted_sampler, transformed

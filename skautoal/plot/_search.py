@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._drawing import axes_of, plain_text
+from .._utils._drawing import axes_of, plain_text
 from ._unwrap import fitted_sampler
 
 #: Parts of ``strategy_weights_`` in the order in which they come to be.

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from .._rng import derive_seed
+from .._utils._rng import derive_seed
 from ..data._rows import n_samples, take_rows
 from ._base import all_or_nothing
 from ._composition import StrategiesSampler

@@ -18,14 +18,14 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from .._rng import derive_seed, draw_seed
-from .._task import TaskTemplate
+from .._utils._rng import derive_seed, draw_seed
 from ..data import FinitePart, Pool
 from ..data._labels import check_labels, concat_labels
 from ..data._rows import concat_samples, row_shape
 from ..data._validation import check_pool, check_row_shape, check_samples, finite_part
 from ..mixing import Candidates
 from ..mixing._failures import without_failing
+from ..nets._task import TaskTemplate
 from ..signals import NetSignals, SignalOptions, Signals
 from ..strategies import Strategy
 from ._diagram import DiagramMixin

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._rng import derive_seed
+from .._utils._rng import derive_seed
 from ..mixing._batch import Reasons
 from ..ops._knapsack import fill_by_cost
 from ..ops._ranking import average_ranks

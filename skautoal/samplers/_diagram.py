@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sklearn.base import BaseEstimator
 
-from .._diagram import DiagramBlock, named_block
+from .._utils._diagram import DiagramBlock, named_block
 from ..strategies import Strategy, get_strategy
 
 

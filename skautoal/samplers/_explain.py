@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._frames import as_frame
+from .._utils._frames import as_frame
 
 if TYPE_CHECKING:
     from pandas import DataFrame

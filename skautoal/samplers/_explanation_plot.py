@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._drawing import axes_of, plain_text
+from .._utils._drawing import axes_of, plain_text
 from ._explain import Explanation
 
 _HATCHES = ("", "//", "..", "xx")  # ten colours, then the same ones hatched

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import Tensor
 
-from .._rng import derive_seed
+from .._utils._rng import derive_seed
 from ..data import FinitePart, check_memory
 from ..data._requests import check_costs, check_n_instances
 from ..data._rows import take_rows

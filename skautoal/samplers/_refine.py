@@ -7,7 +7,7 @@ from typing import Any
 
 from sklearn.utils._param_validation import Interval
 
-from .._rng import derive_seed
+from .._utils._rng import derive_seed
 from ..mixing import Candidates, progressive_filter
 from ..signals import SignalOptions
 from ..strategies import UncertaintyHerding

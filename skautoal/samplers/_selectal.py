@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from sklearn.utils._param_validation import Interval
 
-from .._rng import derive_seed
+from .._utils._rng import derive_seed
 from ..mixing import named_strategies
 from ..ops._distances import normalize_rows
 from ..ops._neighbors import typicality

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._rng import derive_seed
+from .._utils._rng import derive_seed
 from ..ops._distances import gaussian_kernel, nearest_distances, normalize_rows, row_blocks
 from ..ops._herding import KERNEL_WIDTH
 from ..ops._uncertainty import entropy, margin

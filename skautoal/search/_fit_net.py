@@ -15,11 +15,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .._layers import first_output
-from .._net import NetLayout, evaluation_mode, predicted_probabilities
-from .._rng import derive_seed
-from .._training import fit_net, fresh_net
+from .._utils._rng import derive_seed
 from ..data._rows import take_rows
+from ..nets._layers import first_output
+from ..nets._net import NetLayout, evaluation_mode, predicted_probabilities
+from ..nets._training import fit_net, fresh_net
 from ..signals import NetSignals, Signals
 
 _HEAD_STEPS = 200

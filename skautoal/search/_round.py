@@ -13,15 +13,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._net import copy_module
-from .._rng import derive_seed, isolated_rng
-from .._task import TaskModel
+from .._utils._rng import derive_seed, isolated_rng
 from .._utils._warnings import warn_caller
 from ..data._rows import is_dataset, load_rows, take_rows
 from ..exceptions import FewLabelsWarning
 from ..mixing import Candidates, build_batch, candidate_utilities, equal_weights
 from ..mixing._batch import Batch
 from ..mixing._builders import BUILDER_NEEDS
+from ..nets._net import copy_module
+from ..nets._task import TaskModel
 from ..signals import NetSignals
 from ._features import sample_features
 from ._fit_net import HeadFitNet, ModuleFitNet, SimulatedPool

@@ -11,7 +11,7 @@ from abc import abstractmethod
 import torch
 from torch import Tensor, nn
 
-from .._layers import block_features, captured_input
+from ..nets._layers import block_features, captured_input
 from ._soft_topk import standardize
 
 

@@ -12,16 +12,16 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from .. import _net
-from .._layers import captured_input, first_output
-from .._mc_dropout import MCDropout, is_out_of_memory
-from .._rng import combine_hashes, derive_seed, hash_rows, isolated_rng
-from .._training import fit_net, fresh_net
+from .._utils._rng import combine_hashes, derive_seed, hash_rows, isolated_rng
 from ..data import DatasetPool, Pool
 from ..data._base import chunk_rows, cut, n_rows_of
 from ..data._convert import as_numpy, writeable
 from ..data._rows import take_rows
 from ..exceptions import MissingSignalError
+from ..nets import _net
+from ..nets._layers import captured_input, first_output
+from ..nets._mc_dropout import MCDropout, is_out_of_memory
+from ..nets._training import fit_net, fresh_net
 from ._names import row_axis
 from ._signals import Signals
 

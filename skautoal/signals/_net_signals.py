@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .. import _net
-from .._rng import derive_seed, first_in_order, isolated_rng
+from .._utils._rng import derive_seed, first_in_order, isolated_rng
 from ..data import DaskPool, Pool, Scratch
 from ..data._convert import writeable
 from ..data._rows import load_rows, n_samples
+from ..nets import _net
 from ._forward import ForwardPasses, hash_input
 from ._names import SIGNAL_NAMES, parts_of, row_axis
 from ._signals import Signals

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._rng import combine_hashes, draw_seed, hash_rows, order_among, random_order
+from .._utils._rng import combine_hashes, draw_seed, hash_rows, order_among, random_order
 from ..data._rows import take_rows
 from ..exceptions import MissingSignalError
 from ..ops._ranking import top_k

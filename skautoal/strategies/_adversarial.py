@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._net import evaluation_mode, input_tensor
-from .._rng import draw_seed, isolated_rng
+from .._utils._rng import draw_seed, isolated_rng
+from ..nets._net import evaluation_mode, input_tensor
 from ..signals import Signals
 from ._base import ScoreStrategy
 from ._checks import check_integer

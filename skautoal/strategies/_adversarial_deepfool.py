@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._net import input_logits
+from ..nets._net import input_logits
 from ..signals import Signals
 from ._adversarial import AdversarialStrategy, class_gap
 from ._checks import check_integer

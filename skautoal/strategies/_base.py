@@ -16,13 +16,13 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor
 
-from .._net import check_trained, takes_integers
-from .._rng import derive_seed, draw_seed
+from .._utils._rng import derive_seed, draw_seed
 from ..data import check_memory
 from ..data._convert import as_net_input
 from ..data._requests import check_n_instances
 from ..data._validation import as_pool, as_samples
 from ..exceptions import StrategyOutputError
+from ..nets._net import check_trained, takes_integers
 from ..signals import Signals, compute_signals
 
 __all__ = ["BatchStrategy", "FunctionStrategy", "ScoreStrategy", "Strategy"]

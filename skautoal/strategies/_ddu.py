@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from .._rng import hash_rows
+from .._utils._rng import hash_rows
 from ..ops._gaussians import GaussianMixture
 from ..ops._ranking import top_k
 from ..ops._uncertainty import entropy

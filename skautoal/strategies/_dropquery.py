@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._rng import draw_seed
+from .._utils._rng import draw_seed
 from ..ops._distances import row_blocks
 from ..ops._kmeans import nearest_to_centers
 from ..ops._ranking import top_k

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .._layers import block_features
-from .._net import evaluation_mode
 from ..data._rows import load_rows
+from ..nets._layers import block_features
+from ..nets._net import evaluation_mode
 from ..signals import Signals
 from ._base import ScoreStrategy
 from ._checks import check_integer, labeled_codes, labeled_signals

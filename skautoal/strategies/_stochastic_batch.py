@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._diagram import WrapperDiagramMixin
+from .._utils._diagram import WrapperDiagramMixin
 from ..ops._ranking import average_ranks, top_k
 from ..signals import Signals
 from ._bald import BALD

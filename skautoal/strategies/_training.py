@@ -15,7 +15,7 @@ import torch
 from skorch.utils import to_tensor
 from torch import Tensor, nn
 
-from .._rng import draw_seed, isolated_rng
+from .._utils._rng import draw_seed, isolated_rng
 from ..data._rows import load_rows
 from ..signals import Signals
 

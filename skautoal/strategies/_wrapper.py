@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._diagram import WrapperDiagramMixin
+from .._utils._diagram import WrapperDiagramMixin
 from ._base import BatchStrategy, Strategy
 
 

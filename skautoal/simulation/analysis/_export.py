@@ -7,7 +7,7 @@ import io
 import json
 from pathlib import Path
 
-from ..._files import write_whole
+from ..._utils._files import write_whole
 from ..runs._result import SECONDS
 from ..runs._results import Results
 from ._tables import method_table, summary_table

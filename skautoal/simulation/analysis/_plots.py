@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..._drawing import axes_of, line_styles, plain_text
+from ..._utils._drawing import axes_of, line_styles, plain_text
 from ..runs._results import Results, Setting
 from ._statistics import confidence_interval
 from ._tables import penalties_of, rank_summary

@@ -8,7 +8,7 @@ import math
 from html import escape
 from pathlib import Path
 
-from ..._files import write_whole
+from ..._utils._files import write_whole
 from ..runs._results import Results
 from . import _plots
 from ._tables import (

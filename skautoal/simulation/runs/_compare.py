@@ -14,7 +14,7 @@ from joblib import Parallel, delayed, effective_n_jobs
 from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
-from ..._fingerprint import describe
+from ..._utils._fingerprint import describe
 from ...exceptions import SimulationError, SkautoalWarning
 from ..tasks._loaders import load_task
 from ..tasks._task import Budget, Task

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
-from ..._frames import as_frame
+from ..._utils._frames import as_frame
 from ._curves import aubc
 
 #: Columns that say how good a net is.

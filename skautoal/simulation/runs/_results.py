@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..._frames import as_frame
+from ..._utils._frames import as_frame
 from ._result import SimulationResult
 from ._store import RunStore
 

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from ..._rng import derive_seed, draw_seed
+from ..._utils._rng import derive_seed, draw_seed
 from ...data._labels import check_labels
 from ...data._rows import n_samples, take_rows
 from ..tasks._task import Budget, draw_initial

@@ -15,8 +15,8 @@ from itertools import pairwise
 from math import isfinite
 from pathlib import Path
 
-from ..._files import write_whole
-from ..._fingerprint import key_of
+from ..._utils._files import write_whole
+from ..._utils._fingerprint import key_of
 from ..._version import __version__
 from ...exceptions import SkautoalWarning
 from ._result import METRICS, SECONDS, Round, SimulationResult

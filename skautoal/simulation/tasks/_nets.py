@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..._net import NeuralNetClassifier
 from ...modules import MLP, LinearHead, SmallCNN
+from ...nets._net import NeuralNetClassifier
 
 #: Vectors at least this long are taken for embeddings of a pretrained network.
 _EMBEDDING_WIDTH = 256

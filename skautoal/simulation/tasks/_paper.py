@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from ..._net import NeuralNetClassifier
 from ...modules import ResNet18
+from ...nets._net import NeuralNetClassifier
 from ._loaders import data_folder, scale_images
 from ._readers import (
     ImageData,

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
-from ._rng import derive_seed, isolated_rng
+from .._utils._rng import derive_seed, isolated_rng
 
 
 def dropout_modules(module: nn.Module) -> list[_DropoutNd]:

@@ -19,11 +19,11 @@ from skorch.utils import to_tensor
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
+from .._utils._rng import PROCESS_LOCK
+from ..data._rows import load_rows
+from ..exceptions import MissingSignalError
 from ._layers import captured_input, first_output
 from ._mc_dropout import dropout_modules
-from ._rng import PROCESS_LOCK
-from .data._rows import load_rows
-from .exceptions import MissingSignalError
 
 
 @dataclass(frozen=True)

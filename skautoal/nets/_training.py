@@ -13,7 +13,7 @@ from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier
 from skorch.dataset import ValidSplit
 from torch import nn
 
-from ._rng import isolated_rng
+from .._utils._rng import isolated_rng
 
 
 def fresh_net(net, codes: np.ndarray | None = None):

@@ -15,14 +15,14 @@ from sklearn.pipeline import Pipeline
 from skorch import NeuralNetClassifier
 from torch import nn
 
+from ..data import Pool, TransformedPool
+from ..data._convert import from_transformer, writeable
+from ..data._labels import encode_labels
+from ..data._rows import is_dataset, take_rows
+from ..modules import MLP
+from ..signals import NetSignals
 from . import _net
 from ._training import fit_net, fresh_net, initialize_net
-from .data import Pool, TransformedPool
-from .data._convert import from_transformer, writeable
-from .data._labels import encode_labels
-from .data._rows import is_dataset, take_rows
-from .modules import MLP
-from .signals import NetSignals
 
 
 @dataclass

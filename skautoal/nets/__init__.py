@@ -1,0 +1,1 @@
+"""Nets: everything that knows skorch. Layout, training, hooks, dropout, the task model."""

@@ -6,13 +6,9 @@ import json
 import platform
 from collections.abc import Iterator
 from datetime import datetime, timezone
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-import sklearn
-import skorch
-import torch
 
 from .._utils._fingerprint import describe
 from .._utils._warnings import warn_caller
@@ -220,6 +216,6 @@ def _as_json(sampler: BaseSampler) -> dict:
 
 
 def _software() -> dict[str, str]:
-    modules = (torch, skorch, sklearn, np)
-    versions = {module.__name__: str(module.__version__) for module in modules}
+    packages = {"torch": "torch", "skorch": "skorch", "sklearn": "scikit-learn", "numpy": "numpy"}
+    versions = {name: version(package) for name, package in packages.items()}
     return {"python": platform.python_version(), "skautoal": __version__, **versions}

@@ -20,7 +20,6 @@ from ..data._convert import from_transformer, writeable
 from ..data._labels import encode_labels
 from ..data._rows import is_dataset, take_rows
 from ..modules import MLP
-from ..signals import NetSignals
 from . import _net
 from ._training import fit_net, fresh_net, initialize_net
 
@@ -58,26 +57,6 @@ class TaskModel:
     classes: np.ndarray
     codes: np.ndarray
     previous_net: Any = None
-
-    def signals(self, X: Any, *, seed: int, labeled: bool = True, **options: Any) -> NetSignals:
-        """Return signals of samples that were checked but not yet transformed."""
-        return self.net_signals(self.transform(X), seed=seed, labeled=labeled, **options)
-
-    def net_signals(self, X: Any, *, seed: int, labeled: bool, **options: Any) -> NetSignals:
-        """Return signals of samples as the net takes them.
-
-        ``options`` are further parameters of :class:`~skautoal.signals.NetSignals`.
-        """
-        return NetSignals(
-            self.net,
-            X,
-            self.layout,
-            X_labeled=self.X_labeled if labeled else None,
-            codes=self.codes if labeled else None,
-            previous_net=self.previous_net,
-            seed=seed,
-            **options,
-        )
 
     def transform(self, X):
         """Send samples through the transformers of the pipeline; a pool when it is read."""

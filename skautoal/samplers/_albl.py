@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import Interval
 
 from ..data._rows import take_rows
 from ..signals import SignalOptions
+from ..signals._task_signals import task_signals
 from ._bandit import BanditSampler
 
 
@@ -167,8 +168,8 @@ class ALBLSampler(BanditSampler):
     def _update(self, draws, rows):
         if self.last_query_ is None or len(draws) == 0:
             return
-        signals = self._task.net_signals(
-            take_rows(self._task.X_labeled, rows), seed=0, labeled=False
+        signals = task_signals(
+            self._task, take_rows(self._task.X_labeled, rows), seed=0, labeled=False
         )
         predicted = signals.probabilities.argmax(dim=1).cpu().numpy()
         p_min = self._least(len(self._arms))

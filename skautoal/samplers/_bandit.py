@@ -15,6 +15,7 @@ import torch
 
 from .._utils._rng import derive_seed
 from ..data._rows import n_samples, take_rows
+from ..signals._task_signals import task_signals
 from ._base import all_or_nothing
 from ._composition import StrategiesSampler
 from ._result import Answer
@@ -154,7 +155,7 @@ class BanditSampler(StrategiesSampler):
         return np.concatenate([self._hash(self._task.transform(row)) for row in rows])
 
     def _hash(self, X: Any) -> np.ndarray:
-        return self._task.net_signals(X, seed=0, labeled=False).row_hash
+        return task_signals(self._task, X, seed=0, labeled=False).row_hash
 
 
 def deal(rankings: np.ndarray, arms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -27,6 +27,7 @@ from ..mixing import Candidates
 from ..mixing._failures import without_failing
 from ..nets._task import TaskTemplate
 from ..signals import NetSignals, SignalOptions, Signals
+from ..signals._task_signals import task_signals
 from ..strategies import Strategy
 from ._diagram import DiagramMixin
 from ._explain import Explanation, check_indices
@@ -392,7 +393,7 @@ class BaseSampler(DiagramMixin, MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         """
         check_is_fitted(self, "estimator_")
         pool = self._check_pool(X, "X")
-        signals = self._task.signals(pool, seed=0, labeled=False)
+        signals = task_signals(self._task, self._task.transform(pool), seed=0, labeled=False)
         return signals.probabilities.cpu().numpy()
 
     def predict(self, X: Any) -> np.ndarray:
@@ -418,7 +419,8 @@ class BaseSampler(DiagramMixin, MetaEstimatorMixin, ClassifierMixin, BaseEstimat
 
     def _labeled_signals(self) -> NetSignals:
         options = self._signal_options()
-        return self._task.net_signals(
+        return task_signals(
+            self._task,
             self._task.X_labeled,
             n_passes=options.n_passes,
             n_members=options.n_members,
@@ -429,8 +431,9 @@ class BaseSampler(DiagramMixin, MetaEstimatorMixin, ClassifierMixin, BaseEstimat
     def _pool_signals(self, pool: Any, max_memory: int | None = None) -> NetSignals:
         """Signals of a checked pool, as a query of this round sees them."""
         options = self._signal_options()
-        return self._task.signals(
-            pool,
+        return task_signals(
+            self._task,
+            self._task.transform(pool),
             n_passes=options.n_passes,
             n_members=options.n_members,
             seed=self._round_seed("mc"),

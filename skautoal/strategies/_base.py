@@ -17,13 +17,10 @@ from sklearn.base import BaseEstimator
 from torch import Tensor
 
 from .._utils._rng import derive_seed, draw_seed
-from ..data import check_memory
-from ..data._convert import as_net_input
 from ..data._requests import check_n_instances
-from ..data._validation import as_pool, as_samples
 from ..exceptions import StrategyOutputError
-from ..nets._net import check_trained, takes_integers
-from ..signals import Signals, compute_signals
+from ..signals import Signals
+from ..signals._task_signals import query_signals
 
 __all__ = ["BatchStrategy", "FunctionStrategy", "ScoreStrategy", "Strategy"]
 
@@ -156,20 +153,17 @@ class Strategy(BaseEstimator):
 
         """
         seed = draw_seed(random_state)
-        check_trained(net)
-        signals = compute_signals(
+        signals = query_signals(
             net,
-            as_pool(as_samples(X_pool, "X_pool"), "X_pool", integers=takes_integers(net)),
-            X_labeled=None if X_labeled is None else _labeled_input(X_labeled, net),
+            X_pool,
+            X_labeled=X_labeled,
+            y_labeled=y_labeled,
             previous_net=previous_net,
             embedding_layer=embedding_layer,
-            max_memory=check_memory(max_memory),
+            max_memory=max_memory,
             seed=seed,
         )
         with closing(signals):
-            if y_labeled is not None:
-                codes = _as_codes(np.asarray(y_labeled), signals.n_classes)
-                signals.codes = torch.as_tensor(codes, device=signals.device)
             signals.read(self.needs)
             return self.select(signals, n_instances, derive_seed(seed, "select"))
 
@@ -319,18 +313,3 @@ def _as_rng(random_state) -> np.random.RandomState:
     if isinstance(random_state, np.random.RandomState):
         return random_state
     return np.random.RandomState(draw_seed(random_state))
-
-
-def _as_codes(y: np.ndarray, n_classes: int) -> np.ndarray:
-    """Columns of a net's output that labels stand for."""
-    if y.dtype.kind in "iu" and len(y) and 0 <= y.min() and y.max() < n_classes:
-        return y.astype(np.int64)  # as torch's losses read them: a class may have no label yet
-    return np.unique(y, return_inverse=True)[1]
-
-
-def _labeled_input(X, net):
-    """Labelled samples as the net takes them."""
-    X = as_samples(X, "X_labeled")
-    if not isinstance(X, (np.ndarray, Tensor)):
-        return X
-    return as_net_input(X, "X_labeled", integers=takes_integers(net), finite=False)

@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from skorch.utils import to_tensor
 from torch import Tensor, nn
 
 from .._utils._rng import draw_seed, isolated_rng
 from ..data._rows import load_rows
+from ..nets._net import to_tensor
 from ..signals import Signals
 
 MAX_ROWS = 5_000  # maximum number of training rows, of the pool and of the labelled set each

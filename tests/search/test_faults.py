@@ -211,8 +211,8 @@ def test_with_threads_the_first_strategy_is_named():
         time.sleep(0.05)
         raise ZeroDivisionError("its fault")
 
+    candidates = candidates_of([FunctionStrategy(late), Raises()], n_jobs=2)
     with pytest.raises(StrategyError, match="late raised ZeroDivisionError: its fault") as caught:
-        candidates = candidates_of([FunctionStrategy(late), Raises()], n_jobs=2)
         candidate_utilities(candidates, make_signals(), 3, kind="rank", seed=0)
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
 

@@ -133,7 +133,7 @@ _PATCHED = {
     "sampler.all_or_nothing": "samplers._base:all_or_nothing",
     "sampler.concat_labels": "samplers._base:concat_labels",
     "sampler.draw_seed": "samplers._base:draw_seed",
-    "sampler.round_seed": "samplers._base:BaseSampler._round_seed",
+    "sampler.round_seed": "samplers._classifier:TaskClassifier._round_seed",
     # Campaigns: writing the journal.
     "journal.max_line": "campaign._journal:MAX_LINE",
     "journal.read_head": "campaign._journal:_read_head",

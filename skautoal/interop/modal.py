@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
 
 from .._utils._rng import draw_seed
 from ..nets._net import is_net
@@ -90,7 +91,7 @@ class ModALQueryStrategy:
             estimator = estimator.estimator_
         X = getattr(learner, "X_training", None) if X is None else X
         y = getattr(learner, "y_training", None) if y is None else y
-        net = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
+        net: Any = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
         if not is_net(net):
             raise TypeError(
                 "'learner.estimator' must be a fitted skorch classifier, a Pipeline ending"

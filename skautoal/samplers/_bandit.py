@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from .._utils._atomic import all_or_nothing
 from .._utils._rng import derive_seed
 from ..data._rows import n_samples, take_rows
 from ..signals._task_signals import task_signals
-from ._base import all_or_nothing
 from ._composition import StrategiesSampler
 from ._result import Answer
 

@@ -8,27 +8,25 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from numbers import Integral
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
+from sklearn.base import ClassifierMixin, MetaEstimatorMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from .._utils._atomic import all_or_nothing
 from .._utils._rng import derive_seed, draw_seed
-from ..data import FinitePart, Pool
 from ..data._labels import check_labels, concat_labels
 from ..data._rows import concat_samples, row_shape
-from ..data._validation import check_pool, check_row_shape, check_samples, finite_part
 from ..mixing import Candidates
 from ..mixing._failures import without_failing
 from ..nets._task import TaskTemplate
-from ..signals import NetSignals, SignalOptions, Signals
-from ..signals._task_signals import task_signals
+from ..signals import SignalOptions, Signals
 from ..strategies import Strategy
+from ._classifier import TaskClassifier
 from ._diagram import DiagramMixin
 from ._explain import Explanation, check_indices
 from ._query import Query, explained_without_trace
@@ -36,7 +34,7 @@ from ._result import Answer, QueryResult
 from ._rounds import PreviousRound
 
 
-class BaseSampler(DiagramMixin, MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
+class BaseSampler(TaskClassifier, DiagramMixin, MetaEstimatorMixin, ClassifierMixin):
     """Base of samplers: trains the task model, keeps the labels, answers queries.
 
     Subclasses take the parameters below in ``__init__`` and implement
@@ -53,7 +51,6 @@ class BaseSampler(DiagramMixin, MetaEstimatorMixin, ClassifierMixin, BaseEstimat
     # Whether _pick gets a random part of a pool that exceeds the memory. Strategies by
     # themselves know how to treat such pools; samplers that mix them do not.
     _works_on_part = False
-    _n_jobs: int | None = None
 
     _parameter_constraints: dict = {
         "estimator": "no_validation",
@@ -83,6 +80,11 @@ class BaseSampler(DiagramMixin, MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         self.on_nonfinite = on_nonfinite
         self.on_error = on_error
         self.random_state = random_state
+
+    @property
+    def _n_jobs(self) -> int | None:
+        """Threads that run the strategies side by side."""
+        return None
 
     @abstractmethod
     def _named_strategies(
@@ -196,14 +198,13 @@ class BaseSampler(DiagramMixin, MetaEstimatorMixin, ClassifierMixin, BaseEstimat
             self.estimator_ = task.estimator
             self.classes_ = task.classes
             self.X_labeled_, self.y_labeled_ = X, y
-            seconds = {"train": time.perf_counter() - start}
-            self._start_round()
+            self._start_round(time.perf_counter() - start)
             if not keeps_rounds:
                 self._reset()
-            self._fit_timings = self.timings_ = seconds | self.timings_
         return self
 
-    def _start_round(self) -> None:
+    def _start_round(self, train_seconds: float) -> None:
+        """Let the subclass learn from the labelled set, without strategies that fail."""
         signals = self._labeled_signals()
         named = self._named_strategies(signals.has)
         candidates = Candidates(named, self.on_error, self._n_jobs)
@@ -216,6 +217,7 @@ class BaseSampler(DiagramMixin, MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         self.strategies_ = candidates.pairs
         self._fit_dropped = self.dropped_strategies_ = dropped
         self._fit_weights, self._fit_history = self.strategy_weights_, self.search_history_
+        self._fit_timings = self.timings_ = {"train": train_seconds} | self.timings_
 
     def query(
         self,
@@ -377,69 +379,6 @@ class BaseSampler(DiagramMixin, MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         y = concat_labels(self.y_labeled_, y)
         return self._fit(X, y, PreviousRound.of(self), keeps_rounds=True)
 
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Predict class probabilities with the task model.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, ...)
-            Samples.
-
-        Returns
-        -------
-        probabilities : ndarray of shape (n_samples, n_classes)
-            Columns in the order of ``classes_``.
-
-        """
-        check_is_fitted(self, "estimator_")
-        pool = self._check_pool(X, "X")
-        signals = task_signals(self._task, self._task.transform(pool), seed=0, labeled=False)
-        return signals.probabilities.cpu().numpy()
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Predict the most probable class of each sample.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, ...)
-            Samples.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,)
-
-        """
-        probabilities = self.predict_proba(X)
-        return self.classes_[probabilities.argmax(axis=1)]
-
-    def _signal_options(self) -> SignalOptions:
-        options = SignalOptions() if self.signals is None else self.signals
-        options.check()
-        return options
-
-    def _labeled_signals(self) -> NetSignals:
-        options = self._signal_options()
-        return task_signals(
-            self._task,
-            self._task.X_labeled,
-            n_passes=options.n_passes,
-            n_members=options.n_members,
-            seed=self._round_seed("mc"),
-            labeled=False,
-        )
-
-    def _pool_signals(self, pool: Any, max_memory: int | None = None) -> NetSignals:
-        """Signals of a checked pool, as a query of this round sees them."""
-        options = self._signal_options()
-        return task_signals(
-            self._task,
-            self._task.transform(pool),
-            n_passes=options.n_passes,
-            n_members=options.n_members,
-            seed=self._round_seed("mc"),
-            max_memory=max_memory,
-        )
-
     def _candidates_to_ask(self) -> Candidates:
         return Candidates(self.strategies_, self.on_error, self._n_jobs)
 
@@ -448,49 +387,5 @@ class BaseSampler(DiagramMixin, MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         asked = {signal for _, strategy in self.strategies_ for signal in strategy.needs}
         return asked | set(self._own_needs())
 
-    def _check_pool(self, X: Any, name: str) -> Any:
-        if isinstance(X, Pool):
-            return X  # users have none: it is the finite part of what they gave
-        return check_pool(self, X, name, **self._kind_of_samples())
-
-    def _finite_part(self, X: Any) -> FinitePart:
-        return finite_part(X, "X_unlabeled", **self._kind_of_samples())
-
-    def _kind_of_samples(self) -> dict[str, Any]:
-        return {
-            "integers": self._template.takes_integers,
-            "transformed": self._template.transformer is not None,
-            "shape": self._row_shape,
-        }
-
-    def _check_samples(self, X: Any, name: str, template: TaskTemplate, *, reset: bool) -> Any:
-        checked = check_samples(
-            self,
-            X,
-            name,
-            reset=reset,
-            integers=template.takes_integers,
-            transformed=template.transformer is not None,
-        )
-        if not reset:
-            check_row_shape(checked, self._row_shape, name)
-        return checked
-
-    def _round_seed(self, stage: str) -> int:
-        """Seed of a stage of this round: it changes as labels come in."""
-        return derive_seed(self._seed, stage, len(self.y_labeled_))
-
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "estimator_")
-
-
-@contextmanager
-def all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
-    """Give ``estimator`` its attributes back if the block raises."""
-    before = dict(vars(estimator))
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise

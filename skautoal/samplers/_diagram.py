@@ -23,8 +23,8 @@ class DiagramMixin(BaseEstimator):
         return DiagramBlock(
             "serial",
             [*upper.estimators, lower],
-            [*upper.names, None],
-            [*upper.name_details, None],
+            [*(upper.names or ()), None],
+            [*(upper.name_details or ()), None],
         )
 
     def _strategies_to_show(self) -> list[tuple[str, Strategy]]:

@@ -143,7 +143,7 @@ class Search(BaseEstimator):
 _DEFAULTS: dict[str, Any] = Search().get_params(deep=False)
 
 #: The search of the paper, as far as it is built; docs/autoal.md lists what differs.
-PAPER = {
+PAPER: dict[str, Any] = {
     "objective": "loss",
     "utilities": "binary",
     "loss_prediction": True,

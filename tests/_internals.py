@@ -31,6 +31,8 @@ _NAMES = {
     # Pools: chunks and their checks.
     "data._base": "n_rows_of, rechunk",
     "data._checks": "ChunkCheck",
+    "data._rows": "RowsOnDisk, load_rows, n_samples, take_rows",
+    "data._convert": "as_net_input, from_transformer, standardized_vectors, writeable",
     # Operations: distances, clusters, ranks.
     "ops._ball_cover": "greedy_ball_cover, pure_radius",
     "ops._calibration": "fit_temperature",

@@ -135,7 +135,7 @@ def standardized_vectors(X: Any, name: str) -> np.ndarray:
     return (flat - flat.mean(axis=0)) / np.where(spread > 0, spread, 1)
 
 
-def check_finite(leaf, name: str, start: int = 0) -> None:
+def check_finite(leaf: np.ndarray | Tensor, name: str, start: int = 0) -> None:
     """Raise an InvalidSamplesError that lists the first rows with NaN or infinity.
 
     ``start`` is the position of the first row in the pool.
@@ -162,8 +162,8 @@ def check_finite(leaf, name: str, start: int = 0) -> None:
         )
 
 
-def finite_rows(leaf) -> np.ndarray:
+def finite_rows(leaf: np.ndarray | Tensor) -> np.ndarray:
     """Return for each row of (n, ...) whether all of its values are finite, (n,) bool."""
-    if isinstance(leaf, torch.Tensor):
+    if isinstance(leaf, Tensor):
         return torch.isfinite(leaf).flatten(1).all(1).cpu().numpy()
     return np.isfinite(leaf).reshape(len(leaf), -1).all(axis=1)

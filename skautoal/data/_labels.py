@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from sklearn.utils.multiclass import check_classification_targets
@@ -12,7 +14,7 @@ from ._rows import n_samples
 _TEXT = "OUS"  # kinds of NumPy dtypes that hold strings
 
 
-def check_labels(y, X, name: str = "y") -> np.ndarray:
+def check_labels(y: Any, X: Any, name: str = "y") -> np.ndarray:
     """Return the labels as a 1-D array, without missing values, one for each sample of X.
 
     ``name`` is the name of the argument, for error messages.
@@ -61,7 +63,9 @@ def concat_labels(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.concatenate([a, b])
 
 
-def encode_labels(y: np.ndarray, classes, n_outputs: int | None) -> tuple[np.ndarray, np.ndarray]:
+def encode_labels(
+    y: np.ndarray, classes: Any, n_outputs: int | None
+) -> tuple[np.ndarray, np.ndarray]:
     """Find the classes of the task and encode every label.
 
     Parameters

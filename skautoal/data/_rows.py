@@ -49,7 +49,7 @@ def n_samples(X: Any) -> int:
         if len(set(lengths)) != 1:
             raise ValueError(f"The inputs must have the same number of rows; got {lengths}.")
         return lengths[0]
-    return int(X.shape[0]) if hasattr(X, "shape") else len(X)
+    return X.shape[0] if hasattr(X, "shape") else len(X)  # NaN for some dask arrays
 
 
 def row_shape(X: Any) -> Any:
@@ -103,10 +103,13 @@ def take_rows(X: Any, indices: Any) -> Any:
 def load_rows(X: Any, indices: Any) -> Any:
     """Select rows as :func:`take_rows` does, and read them from Datasets and pools."""
     if isinstance(X, Pool):
-        return X.take(np.arange(len(X))[indices] if isinstance(indices, slice) else indices)
+        # The length of a stream is unknown until it has been read.
+        return X.take(indices if X.n_samples is None else np.arange(len(X))[indices])
     rows = take_rows(X, indices)
     if not is_dataset(rows):
         return rows
+    if len(rows) == 0:
+        return take_rows(load_rows(X, [0]), [])
     # The collated list of several inputs becomes a tuple; a list would be one of samples.
     return map_leaves(lambda leaf: leaf, default_collate([rows[i][0] for i in range(len(rows))]))
 

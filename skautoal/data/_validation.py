@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
+from collections.abc import Iterable
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
 from scipy import sparse
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from ._arrays import ArrayPool, is_sliceable
@@ -20,8 +22,14 @@ from ._streams import StreamPool, is_stream
 
 
 def check_samples(
-    estimator, X, name: str, *, reset: bool, integers: bool = False, transformed: bool = False
-):
+    estimator: BaseEstimator,
+    X: Any,
+    name: str,
+    *,
+    reset: bool,
+    integers: bool = False,
+    transformed: bool = False,
+) -> Any:
     """Check samples and convert them to what the net takes.
 
     Parameters
@@ -99,8 +107,14 @@ def check_samples(
 
 
 def check_pool(
-    estimator, X, name: str, *, integers: bool = False, transformed: bool = False, shape=None
-):
+    estimator: BaseEstimator,
+    X: Any,
+    name: str,
+    *,
+    integers: bool = False,
+    transformed: bool = False,
+    shape: Any = None,
+) -> Any:
     """Check the samples of a pool without reading or converting all of them.
 
     Parameters
@@ -138,7 +152,7 @@ def check_pool(
     return X
 
 
-def as_samples(X, name: str):
+def as_samples(X: Any, name: str) -> Any:
     """Convert lists and data frames to arrays, and return other containers as they are."""
     if not (is_stream(X) or is_dataset(X) or is_dict(X) or hasattr(X, "dtype")):
         X = np.asarray(X)
@@ -147,7 +161,9 @@ def as_samples(X, name: str):
     return X
 
 
-def as_pool(X, name: str, *, integers: bool = False, transformed: bool = False, shape=None):
+def as_pool(
+    X: Any, name: str, *, integers: bool = False, transformed: bool = False, shape: Any = None
+) -> Any:
     """Return a Pool for samples that are read in chunks, and other samples as they are.
 
     The parameters are those of :func:`check_pool`.
@@ -169,7 +185,7 @@ def as_pool(X, name: str, *, integers: bool = False, transformed: bool = False, 
 
 
 def finite_part(
-    X, name: str, *, integers: bool = False, transformed: bool = False, shape=None
+    X: Any, name: str, *, integers: bool = False, transformed: bool = False, shape: Any = None
 ) -> FinitePart:
     """Select the samples of a pool that contain neither NaN nor infinity.
 
@@ -193,7 +209,7 @@ def finite_part(
     return FinitePart.of(pool, name)
 
 
-def _read_by_slices(X, transformed: bool) -> bool:
+def _read_by_slices(X: Any, transformed: bool) -> bool:
     """Return True for samples that are checked and converted in chunks.
 
     Other samples are Datasets, which are loaded in batches, lists and data frames, which
@@ -217,11 +233,11 @@ def _read_by_slices(X, transformed: bool) -> bool:
     return True
 
 
-def _is_array(X) -> bool:
+def _is_array(X: object) -> bool:
     return isinstance(X, (np.ndarray, torch.Tensor)) or is_sliceable(X)
 
 
-def check_row_shape(X, expected, name: str) -> None:
+def check_row_shape(X: Any, expected: Any, name: str) -> None:
     """Raise an error for samples of another shape than in ``fit``.
 
     scikit-learn compares the shapes of 2-D arrays only.
@@ -234,7 +250,7 @@ def check_row_shape(X, expected, name: str) -> None:
         )
 
 
-def refuse_shape(shape, name: str, cause: Exception | None = None) -> NoReturn:
+def refuse_shape(shape: Iterable[int], name: str, cause: Exception | None = None) -> NoReturn:
     """Raise the error for samples without a second dimension."""
     raise ValueError(
         f"'{name}' must have at least 2 dimensions, samples first; got shape {tuple(shape)}."
@@ -242,7 +258,7 @@ def refuse_shape(shape, name: str, cause: Exception | None = None) -> NoReturn:
     ) from cause
 
 
-def _refuse_empty(X, name: str) -> None:
+def _refuse_empty(X: Any, name: str) -> None:
     """Raise an error for no samples, and for a dict with different numbers of rows."""
     if is_dict(X):
         for key, value in X.items():

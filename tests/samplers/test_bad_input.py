@@ -438,7 +438,7 @@ CASES = [
     Case(
         "dataset-to-a-pipeline",
         TypeError,
-        "'X_unlabeled' is a torch Dataset.*Give an array",
+        "'X_unlabeled' is a torch Dataset.*Pass an array",
         params={"estimator": make_pipeline(StandardScaler(), net())},
         query=(TensorDataset(torch.tensor(POOL), torch.zeros(20)),),
     ),

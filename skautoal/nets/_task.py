@@ -20,7 +20,8 @@ from ..data._convert import from_transformer, writeable
 from ..data._labels import encode_labels
 from ..data._rows import is_dataset, take_rows
 from ..modules import MLP
-from ..signals import NetSignals
+from ..signals import Signals
+from ..signals._compute import signals_from_net
 from . import _net
 from ._training import fit_net, fresh_net, initialize_net
 
@@ -59,16 +60,16 @@ class TaskModel:
     codes: np.ndarray
     previous_net: Any = None
 
-    def signals(self, X: Any, *, seed: int, labeled: bool = True, **options: Any) -> NetSignals:
+    def signals(self, X: Any, *, seed: int, labeled: bool = True, **options: Any) -> Signals:
         """Return signals of samples that were checked but not yet transformed."""
         return self.net_signals(self.transform(X), seed=seed, labeled=labeled, **options)
 
-    def net_signals(self, X: Any, *, seed: int, labeled: bool, **options: Any) -> NetSignals:
+    def net_signals(self, X: Any, *, seed: int, labeled: bool, **options: Any) -> Signals:
         """Return signals of samples as the net takes them.
 
-        ``options`` are further parameters of :class:`~skautoal.signals.NetSignals`.
+        ``options`` are further parameters of :func:`~skautoal.signals.compute_signals`.
         """
-        return NetSignals(
+        return signals_from_net(
             self.net,
             X,
             self.layout,

@@ -26,7 +26,7 @@ from ..data._validation import check_pool, check_row_shape, check_samples, finit
 from ..mixing import Candidates
 from ..mixing._failures import without_failing
 from ..nets._task import TaskTemplate
-from ..signals import NetSignals, SignalOptions, Signals
+from ..signals import SignalOptions, Signals
 from ..strategies import Strategy
 from ._diagram import DiagramMixin
 from ._explain import Explanation, check_indices
@@ -416,7 +416,7 @@ class BaseSampler(DiagramMixin, MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         options.check()
         return options
 
-    def _labeled_signals(self) -> NetSignals:
+    def _labeled_signals(self) -> Signals:
         options = self._signal_options()
         return self._task.net_signals(
             self._task.X_labeled,
@@ -426,7 +426,7 @@ class BaseSampler(DiagramMixin, MetaEstimatorMixin, ClassifierMixin, BaseEstimat
             labeled=False,
         )
 
-    def _pool_signals(self, pool: Any, max_memory: int | None = None) -> NetSignals:
+    def _pool_signals(self, pool: Any, max_memory: int | None = None) -> Signals:
         """Signals of a checked pool, as a query of this round sees them."""
         options = self._signal_options()
         return self._task.signals(

@@ -10,7 +10,7 @@ from torch.utils.data import Dataset, Subset, TensorDataset
 
 from skautoal.exceptions import MissingSignalError
 from skautoal.modules import MLP
-from skautoal.signals import NetSignals, Signals, compute_signals
+from skautoal.signals import Signals, compute_signals
 from tests._helpers import (
     Failing,
     HeadFirst,
@@ -24,7 +24,7 @@ from tests._helpers import (
     n_hooks,
     take_signals,
 )
-from tests._internals import evaluation_mode, inspect_net, isolated_rng
+from tests._internals import evaluation_mode, isolated_rng
 
 # The arrays that a net gives of a pool by itself, without labels or an earlier net.
 FROM_A_NET = (
@@ -400,8 +400,7 @@ def test_integers_become_floats_and_doubles_stay():
 def test_a_float64_net_keeps_its_precision(blobs):
     net = make_net(MLP, module__n_features=5, module__n_classes=3)
     net.module_.double()
-    layout = inspect_net(net, blobs[0][:1].astype(np.float64))
-    signals = NetSignals(net, blobs[0].astype(np.float64), layout)
+    signals = compute_signals(net, blobs[0].astype(np.float64))
     signals.compute(STORED)
     assert {signals.get(name).dtype for name in STORED} == {torch.float64}
 

@@ -12,7 +12,7 @@ from .._utils._rng import derive_seed
 from ..data import FinitePart, Pool
 from ..data._validation import check_pool, check_row_shape, check_samples, finite_part
 from ..nets._task import TaskModel, TaskTemplate
-from ..signals import NetSignals, SignalOptions
+from ..signals import SignalOptions, Signals
 from ..signals._task_signals import task_signals
 
 
@@ -32,7 +32,7 @@ class TaskClassifier(BaseEstimator):
         options.check()
         return options
 
-    def _labeled_signals(self) -> NetSignals:
+    def _labeled_signals(self) -> Signals:
         options = self._signal_options()
         return task_signals(
             self._task,
@@ -43,7 +43,7 @@ class TaskClassifier(BaseEstimator):
             labeled=False,
         )
 
-    def _pool_signals(self, pool: Any, max_memory: int | None = None) -> NetSignals:
+    def _pool_signals(self, pool: Any, max_memory: int | None = None) -> Signals:
         """Signals of a checked pool, as a query of this round sees them."""
         options = self._signal_options()
         return task_signals(

@@ -16,7 +16,7 @@ from ..ops._neighbors import typicality
 from ..ops._uncertainty import margin
 from ..search import stratified_splits
 from ..search._fit_net import HeadFitNet, batched_heads
-from ..signals import NetSignals, SignalOptions
+from ..signals import SignalOptions, Signals
 from ..strategies import RandomSampling
 from ._base import BaseSampler
 from ._result import Answer
@@ -170,7 +170,7 @@ class SelectALSampler(BaseSampler):
 
 
 def removal_errors(
-    signals: NetSignals, codes: np.ndarray, *, share: float, n_splits: int, seed: int
+    signals: Signals, codes: np.ndarray, *, share: float, n_splits: int, seed: int
 ) -> list[float] | None:
     """Return held-out error rates after removing typical, random and uncertain samples.
 

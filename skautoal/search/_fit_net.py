@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -20,7 +20,9 @@ from ..data._rows import take_rows
 from ..nets._layers import first_output
 from ..nets._net import NetLayout, evaluation_mode, predicted_probabilities
 from ..nets._training import fit_net, fresh_net
-from ..signals import NetSignals, Signals
+from ..signals import Signals
+from ..signals._compute import signals_from_net
+from ..signals._source import Source
 
 _HEAD_STEPS = 200
 _HEAD_LR = 0.05
@@ -102,26 +104,25 @@ def batched_heads(
     return weights.detach().view(S, n_classes, -1).mT.contiguous()
 
 
-class _HeadSignals(Signals):
-    """Signals of one simulated pool that get further heads trained when asked for."""
+class _FurtherHeads(Source):
+    """Source of one simulated pool: trains further heads when their signals are used."""
 
-    def __init__(self, fit_net: HeadFitNet, split: int, **signals):
-        super().__init__(**signals)
-        self._fit_net, self._split = fit_net, split
-        self._rows = torch.arange(self.n_samples, device=self.device)
-
-    def take(self, indices):
-        taken = cast(_HeadSignals, super().take(indices))
-        taken._rows = self._rows[indices]
-        return taken
+    def __init__(self, fit_net: HeadFitNet, split: int, rows: Tensor, **behind: Any):
+        super().__init__(**behind)
+        self._fit_net, self._split, self._rows = fit_net, split, rows
 
     def has(self, name: str) -> bool:
         return name in ("ensemble_probabilities", "previous_probabilities") or super().has(name)
 
-    def _compute(self, names: set[str]) -> None:
-        for name in names & {"ensemble_probabilities", "previous_probabilities"}:
-            self._arrays[name] = getattr(self._fit_net, name)(self._split)[..., self._rows, :]
-        super()._compute(names)
+    def compute(self, names: set[str]) -> dict[str, Tensor]:
+        return {
+            name: getattr(self._fit_net, name)(self._split)[..., self._rows, :] for name in names
+        }
+
+    def take(self, rows: np.ndarray) -> Source:
+        taken = cast(_FurtherHeads, super().take(rows))
+        taken._rows = self._rows[rows]
+        return taken
 
 
 class HeadFitNet:
@@ -129,7 +130,7 @@ class HeadFitNet:
 
     Parameters
     ----------
-    signals : NetSignals
+    signals : Signals
         Signals of the labelled set from the task net.
     codes : Tensor of shape (l,)
         Its class codes.
@@ -146,7 +147,7 @@ class HeadFitNet:
 
     def __init__(
         self,
-        signals: NetSignals,
+        signals: Signals,
         codes: Tensor,
         splits: list[tuple[np.ndarray, np.ndarray]],
         *,
@@ -201,9 +202,9 @@ class HeadFitNet:
                 "head": lambda H, weights=weights: self._design(H) @ weights,
                 "net": self._task_signals.net,
             }
-            signals = _HeadSignals(
-                self,
-                split,
+            everything = torch.arange(len(V), device=self.H.device)
+            signals = Signals(
+                source=_FurtherHeads(self, split, everything, X=take_rows(X, V), **shared),
                 probabilities=P,
                 embeddings=self._raw[V],
                 mc_probabilities=passes,
@@ -215,8 +216,6 @@ class HeadFitNet:
                 ),
                 codes=self.codes[T],
                 row_hash=row_hash[V],
-                X=take_rows(X, V),
-                **shared,
             )
             losses = F.nll_loss(P.clamp_min(1e-12).log(), self.codes[V], reduction="none")
             pools.append(SimulatedPool(V, signals, P - target[V], losses, self.H[V]))
@@ -324,7 +323,7 @@ class ModuleFitNet:
         """One pool a split."""
         pools = []
         for net, (T, V) in zip(self.nets, self.splits, strict=True):
-            signals = NetSignals(
+            signals = signals_from_net(
                 net,
                 take_rows(self.X, V),
                 self.layout,

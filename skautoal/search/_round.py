@@ -22,7 +22,7 @@ from ..mixing._batch import Batch
 from ..mixing._builders import BUILDER_NEEDS
 from ..nets._net import copy_module
 from ..nets._task import TaskModel
-from ..signals import NetSignals
+from ..signals import Signals
 from ._features import sample_features
 from ._fit_net import HeadFitNet, ModuleFitNet, SimulatedPool
 from ._loop import LabelArrays, PoolArrays, run_search
@@ -106,7 +106,7 @@ class SearchRound:
         """Whether there is anything to search over."""
         return self.search is not None and len(self.names) > 1
 
-    def learn(self, task: TaskModel, signals: NetSignals, candidates: Candidates) -> None:
+    def learn(self, task: TaskModel, signals: Signals, candidates: Candidates) -> None:
         """Simulate rounds on the labelled set and train SearchNet on them."""
         search = self.search
         if search is None or not self.learns or not search.reads_labels:
@@ -143,7 +143,7 @@ class SearchRound:
     def query(
         self,
         task: TaskModel,
-        signals: NetSignals,
+        signals: Signals,
         candidates: Candidates,
         n_instances: int,
         seed: int,
@@ -181,7 +181,7 @@ class SearchRound:
             batch = build_batch(builder, scores, signals, n_instances, rng)
         return RoundResult(batch, scores, utilities, weights, history)
 
-    def _fit_net(self, search: Search, task: TaskModel, signals: NetSignals, splits):
+    def _fit_net(self, search: Search, task: TaskModel, signals: Signals, splits):
         codes = torch.as_tensor(task.codes, device=signals.device)
         seed = derive_seed(self.seed, "fit_net")
         n_passes = self.options.n_passes
@@ -297,10 +297,10 @@ class SearchRound:
                 progress=bar.update if verbose else None,
             )
 
-    def _apply(self, net: SearchNet, signals: NetSignals, utilities: Tensor, features: Tensor):
+    def _apply(self, net: SearchNet, signals: Signals, utilities: Tensor, features: Tensor):
         with torch.no_grad():
             if net.takes_samples:
-                parts = [net(batch) for batch, _ in signals.batches()]
+                parts = [net(batch) for batch, _ in signals.source.batches()]
                 logits = torch.cat([logits for logits, _ in parts])
                 predicted = torch.cat([p for _, p in parts]) if net.loss_prediction else None
             else:

@@ -1,14 +1,14 @@
-"""What a net says about an array, computed once, lazily, and shared by all strategies.
+"""Signals: the output of a net for an array of samples, shared by all strategies.
 
-A strategy declares the signals it needs; one pass over the array computes those and
-nothing else, on the net's device. ``Signals`` holds arrays made elsewhere (by hand in
-tests, from a batched linear head in the search); ``NetSignals`` computes them from a
-skorch net.
+A strategy declares the signals it needs. One pass over the array computes these and
+nothing else, on the device of the net. ``Signals`` holds arrays; what is not given as an
+array is computed by its source when it is first used. ``compute_signals`` makes signals
+whose source is a trained skorch net.
 """
 
+from ._compute import compute_signals
 from ._names import SIGNAL_NAMES
-from ._net_signals import NetSignals, compute_signals
 from ._options import SignalOptions
 from ._signals import Signals
 
-__all__ = ["SIGNAL_NAMES", "NetSignals", "SignalOptions", "Signals", "compute_signals"]
+__all__ = ["SIGNAL_NAMES", "SignalOptions", "Signals", "compute_signals"]

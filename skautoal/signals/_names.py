@@ -1,4 +1,4 @@
-"""Names of the signals, what they are made of, and how their arrays lie."""
+"""Names of the signals, the arrays they consist of, and the axis of the samples."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _PARTS = {
     "network": set(),
 }
 
-#: Every signal a strategy may declare in ``needs``: arrays with a row for each sample;
-#: ``"gradient_factors"`` and ``"head"``, made from them; ``"labeled"``, the same of the
-#: labelled samples with their codes; ``"network"``, the net and the raw samples.
+#: Every signal that a strategy may list in ``needs``: arrays with one row for each sample;
+#: ``"gradient_factors"`` and ``"head"``, which are made from them; ``"labeled"``, the signals
+#: and class codes of the labelled samples; ``"network"``, the net and the raw samples.
 SIGNAL_NAMES = (*ARRAYS, *_PARTS)
 
 
 def parts_of(names: Collection[str]) -> set[str]:
-    """The arrays that ``names`` are made of."""
+    """Return the names of the arrays that the signals ``names`` consist of."""
     return {part for name in names for part in _PARTS.get(name, {name})}
 
 
 def row_axis(name: str) -> int:
-    """Axis of a signal along which the samples lie."""
+    """Return the axis of a signal along which the samples lie."""
     return 1 if name in STACKED else 0

@@ -11,7 +11,7 @@ from ..data import check_memory
 
 
 class SignalOptions(BaseEstimator):
-    """Set how a sampler computes the signals of its strategies.
+    """Options for the signals that a sampler computes from its net.
 
     Parameters
     ----------
@@ -19,13 +19,13 @@ class SignalOptions(BaseEstimator):
         Name of the submodule whose input is the embedding. ``"auto"`` takes the last
         linear layer that is executed and as wide as the output.
     n_passes : int, default=10
-        MC-dropout passes.
+        Number of MC-dropout passes, at least 2.
     n_members : int, default=5
-        Nets of an ensemble, for strategies that need one.
+        Number of nets in an ensemble, at least 2.
     max_memory : int, str or None, default=None
-        Bytes, or a text like ``"2GB"``, that the signals of a pool and work on them may
-        take. None sets no limit. Beyond it, strategies that score each sample by itself
-        still see the whole pool, others a random part of it, chosen by content.
+        Memory for the signals of a pool and the work on them, in bytes or as text like
+        ``"2GB"``. None sets no limit. Beyond it, strategies that score each sample by itself
+        still see the whole pool; others see a random part of it, chosen by content.
 
     Examples
     --------

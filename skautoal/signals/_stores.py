@@ -1,4 +1,4 @@
-"""Where the signals of a pass go: tensors in memory, or files in a scratch folder."""
+"""Stores for the signals of a pass: tensors in memory, or files in a scratch folder."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ._names import row_axis
 
 
 class MemoryStore:
-    """Signals in memory: one tensor each, made at once if the number of rows is known.
+    """Signals in memory: one tensor for each, allocated once if the number of rows is known.
 
     Parameters
     ----------
     n_samples : int or None
-        Number of rows of the whole array.
+        Number of rows of the whole array; None if it is not known.
 
     """
 
@@ -25,8 +25,9 @@ class MemoryStore:
         self._parts: dict[str, list[Tensor]] = {}
 
     def add(self, name: str, start: int, part: Tensor) -> None:
-        """Keep the rows from ``start`` on."""
+        """Store the rows from ``start`` on."""
         axis = row_axis(name)
+        # Half precision is too coarse for scores; double precision is kept as it is.
         if part.dtype != torch.float64:
             part = part.float()
         if self.n_samples is None:
@@ -39,20 +40,20 @@ class MemoryStore:
         self._whole[name].narrow(axis, start, part.shape[axis]).copy_(part)
 
     def finish(self) -> dict[str, Tensor]:
-        """The signals by name."""
+        """Return the signals by name."""
         joined = {name: torch.cat(parts, row_axis(name)) for name, parts in self._parts.items()}
         return self._whole | joined
 
 
 class ScratchStore:
-    """Signals in files, mapped into memory when the pass is over.
+    """Signals in files, which are mapped into memory when the pass is over.
 
     Parameters
     ----------
     scratch : Scratch
-        The folder.
+        Folder of the files.
     device : torch.device
-        Where the net computes.
+        Device of the net.
 
     """
 
@@ -61,7 +62,7 @@ class ScratchStore:
         self._names: list[str] = []
 
     def add(self, name: str, start: int, part: Tensor) -> None:
-        """Append rows; they come in order."""
+        """Append rows, which must come in order."""
         if start == 0:
             self._names.append(name)
         if part.dtype != torch.float64:
@@ -69,7 +70,7 @@ class ScratchStore:
         self.scratch.append(name, part.movedim(row_axis(name), 0))
 
     def finish(self) -> dict[str, Tensor]:
-        """The signals by name, read from their files where they are used."""
+        """Return the signals by name. Values are read from the files when they are used."""
         return {
             name: self.scratch.finish(name).movedim(0, row_axis(name)).to(self.device)
             for name in self._names

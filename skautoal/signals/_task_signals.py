@@ -13,12 +13,13 @@ from ..data._convert import as_net_input
 from ..data._validation import as_pool, as_samples
 from ..nets._net import check_trained, takes_integers
 from ..nets._task import TaskModel
-from ._net_signals import NetSignals, compute_signals
+from ._compute import compute_signals, signals_from_net
+from ._signals import Signals
 
 
 def task_signals(
     task: TaskModel, X: Any, *, seed: int, labeled: bool = True, **options: Any
-) -> NetSignals:
+) -> Signals:
     """Return signals of samples, as the net of a task model takes them.
 
     Parameters
@@ -32,10 +33,10 @@ def task_signals(
     labeled : bool, default=True
         Whether the signals know the labelled samples.
     **options
-        Further parameters of :class:`~skautoal.signals.NetSignals`.
+        Further parameters of :func:`~skautoal.signals.compute_signals`.
 
     """
-    return NetSignals(
+    return signals_from_net(
         task.net,
         X,
         task.layout,
@@ -57,7 +58,7 @@ def query_signals(
     embedding_layer: str = "auto",
     max_memory: int | str | None = None,
     seed: int = 0,
-) -> NetSignals:
+) -> Signals:
     """Return signals of a pool for a strategy that is used without a sampler.
 
     Parameters

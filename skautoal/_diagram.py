@@ -1,4 +1,7 @@
-"""Blocks of scikit-learn's HTML diagrams: strategies have no ``fit``, so it leaves them out."""
+"""Blocks of scikit-learn's HTML diagrams for strategies, which it leaves out by itself.
+
+scikit-learn shows objects that have ``fit``; strategies have none.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +14,16 @@ from sklearn.utils.metaestimators import available_if
 
 @dataclass(frozen=True)
 class DiagramBlock:
-    """What scikit-learn's diagram asks of a block; its own class is private and has moved.
+    """Block of scikit-learn's diagram, whose own class is private and has moved.
 
     Attributes
     ----------
     kind : {"serial", "parallel"}
-        One below the other, or side by side.
+        Whether the parts are shown one below the other, or side by side.
     estimators : sequence of objects
         Estimators, strategies, or other blocks.
     names, name_details : sequence of str or None
-        Their titles, and the text under each; None for blocks.
+        Titles of the parts, and the text under each; None for blocks.
     dash_wrapped : bool
         Whether a dashed line goes round the block.
 
@@ -36,8 +39,8 @@ class DiagramBlock:
         return self
 
 
-def named_block(kind: str, items: Sequence[tuple[str, object]], **options) -> DiagramBlock:
-    """A block of named objects, titled ``name: Type``, or by the type alone if that is it."""
+def named_block(kind: str, items: Sequence[tuple[str, object]], **options: Any) -> DiagramBlock:
+    """Return a block of named objects titled ``name: Type``, or ``Type`` if that is the name."""
     names = [
         type(item).__name__ if name == type(item).__name__ else f"{name}: {type(item).__name__}"
         for name, item in items
@@ -46,12 +49,12 @@ def named_block(kind: str, items: Sequence[tuple[str, object]], **options) -> Di
     return DiagramBlock(kind, objects, names, [str(item) for item in objects], **options)
 
 
-def _holds_strategy(strategy) -> bool:
+def _holds_strategy(strategy: Any) -> bool:
     return "strategy" in strategy.get_params(deep=False)
 
 
 class WrapperDiagramMixin:
-    """Shows the strategy inside another one, where it is a parameter ``strategy``."""
+    """Mixin that shows the strategy inside another one, its parameter ``strategy``."""
 
     strategy: Any
 

@@ -1,15 +1,18 @@
-"""What all plots share; matplotlib (the extra ``plot``) is imported when one is drawn."""
+"""Helpers of all plots; matplotlib (the extra ``plot``) is imported when one is drawn."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-#: Longer names would leave no room for what they name.
-_LONGEST = 30
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_LONGEST = 30  # characters of a name; a longer one leaves no room for the plot
 
 
-def axes_of(ax, size: tuple[float, float]):
-    """The axes to draw on: ``ax``, or those of a new figure of ``size`` in inches."""
+def axes_of(ax: Axes | None, size: tuple[float, float]) -> Axes:
+    """Return ``ax``, or the axes of a new figure of ``size`` in inches if it is None."""
     if ax is not None:
         return ax
     try:
@@ -20,15 +23,15 @@ def axes_of(ax, size: tuple[float, float]):
 
 
 def line_styles() -> Iterator[dict[str, str]]:
-    """Ten colours, then the same ones dashed and dotted."""
+    """Yield ten colours with solid lines, then the same colours dashed and dotted."""
     for line in ("-", "--", ":", "-."):
         for colour in range(10):
             yield {"color": f"C{colour}", "linestyle": line}
 
 
-def plain_text(name) -> str:
-    """A name of the user's, not too long, no mathematics, and never left out of a legend."""
+def plain_text(name: object) -> str:
+    """Return a user's name shortened and escaped, so that matplotlib shows it as it is."""
     name = str(name)
     name = name if len(name) <= _LONGEST else f"{name[: _LONGEST - 3]}..."
-    # Legends leave out what begins with an underscore.
+    # Legends leave out names that begin with an underscore.
     return (" " if name.startswith("_") else "") + name.replace("$", r"\$")

@@ -1,4 +1,4 @@
-"""Fingerprints: what a run was, as plain values and as one short key."""
+"""Fingerprints of runs: a description in plain values, and a short key made of it."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ import json
 import re
 from collections.abc import Mapping
 from types import CodeType
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
 
-def key_of(description) -> str:
-    """Short hexadecimal key of a description."""
+def key_of(description: object) -> str:
+    """Return a short hexadecimal key of a description."""
     text = json.dumps(description, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def describe(value) -> object:
-    """Parameters as values that JSON can hold; equal things, equal descriptions.
+def describe(value: Any) -> object:
+    """Describe a parameter in values that JSON can hold; equal things have equal descriptions.
 
     Estimators become their class and parameters, arrays the hash of their content,
     functions the hash of their code, so that a changed function is another function.
@@ -28,7 +29,7 @@ def describe(value) -> object:
     Raises
     ------
     TypeError
-        If something has no description that lasts: it could not be told from another.
+        If something has no lasting description, so that it could not be told from others.
 
     """
     if value is None or isinstance(value, (bool, int, float, str)):
@@ -62,7 +63,7 @@ def describe(value) -> object:
     return _describe_object(value)
 
 
-def _describe_function(function) -> dict:
+def _describe_function(function: Any) -> dict[str, object]:
     cells = [cell.cell_contents for cell in function.__closure__ or ()]
     return {
         "function": f"{function.__module__}.{function.__qualname__}",
@@ -71,8 +72,8 @@ def _describe_function(function) -> dict:
     }
 
 
-def _describe_object(value) -> object:
-    """An object of another kind: by its attributes, or by a repr without an address."""
+def _describe_object(value: Any) -> object:
+    """Describe another object by its attributes, or by a repr that holds no address."""
     if hasattr(value, "func") and hasattr(value, "keywords"):  # functools.partial
         parts = [value.func, value.args, value.keywords]
         return {"partial": describe(parts)}

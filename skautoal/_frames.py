@@ -1,10 +1,15 @@
-"""Rows as pandas frames; pandas (the extra ``data``) is imported here only."""
+"""Conversion of rows to pandas frames; pandas (the extra ``data``) is imported here only."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 
-def as_frame(rows: list[dict]):
-    """Rows as a pandas DataFrame; says what to install where pandas is missing."""
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def as_frame(rows: list[dict]) -> pd.DataFrame:
+    """Return the rows as a pandas DataFrame; the error for a missing pandas says what to do."""
     try:
         import pandas as pd
     except ImportError as exc:

@@ -1,30 +1,31 @@
-"""Looking inside a torch module while it runs: inputs and outputs of its submodules."""
+"""Capture of the inputs and outputs of a torch module's submodules while it runs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from skorch.utils import to_tensor
 from torch import Tensor, nn
 
 
-def first_output(output) -> Tensor:
-    """skorch's convention: of several outputs the first is the prediction."""
+def first_output(output: Any) -> Tensor:
+    """Return the prediction: the first of several outputs, by skorch's convention."""
     return output[0] if isinstance(output, tuple) else output
 
 
 @contextmanager
 def captured_input(module: nn.Module, layer: str | None) -> Iterator[list[Tensor]]:
-    """List that receives the input of a named submodule, flat per row, at each forward."""
+    """Yield a list to which each forward adds the input of ``layer``, (n, d) per call."""
     seen: list[Tensor] = []
     if layer is None:
         yield seen
         return
     target = module.get_submodule(layer)
 
-    def hook(_module, args):
+    def hook(_module: nn.Module, args: tuple) -> None:
         seen.append(_flat_rows(args[0], features_last=isinstance(target, nn.Linear)))
 
     handle = target.register_forward_pre_hook(hook)
@@ -34,18 +35,18 @@ def captured_input(module: nn.Module, layer: str | None) -> Iterator[list[Tensor
         handle.remove()
 
 
-def block_features(module: nn.Module, X, device: torch.device) -> list[Tensor]:
-    """Outputs of the module's blocks, (n, d) each, first block first; differentiable.
+def block_features(module: nn.Module, X: Any, device: torch.device) -> list[Tensor]:
+    """Return the outputs of the module's blocks, (n, d) each, first block first; differentiable.
 
-    The blocks are the direct submodules, of the first submodule that has several; what
-    does not put out one entry a row is left out.
+    The blocks are the children of the outermost submodule that has several. An output that
+    does not have one entry a row is left out.
     """
     blocks = list(module.children())
     while len(blocks) == 1:
         blocks = list(blocks[0].children())
     seen: list[Tensor] = []
 
-    def hook(block, _args, output):
+    def hook(block: nn.Module, _args: tuple, output: Any) -> None:
         output = first_output(output)
         if isinstance(output, Tensor) and output.ndim > 1:
             # Sequences have the features last, unless they come out of a convolution.
@@ -64,16 +65,16 @@ def block_features(module: nn.Module, X, device: torch.device) -> list[Tensor]:
 
 
 def _flat_rows(x: Tensor, features_last: bool) -> Tensor:
-    """One vector a row: feature maps and sequences are averaged over their positions.
+    """Return one vector a row: feature maps and sequences are averaged over their positions.
 
-    Linear layers have the features last, convolutions ahead of the positions.
+    Linear layers have the features on the last axis, convolutions on axis 1.
     """
     if x.ndim <= 2:
         return x
     return x.flatten(1, -2).mean(1) if features_last else x.flatten(2).mean(2)
 
 
-def run_module(module: nn.Module, X, device: torch.device):
-    """Forward pass of a bare module on samples as a net takes them."""
+def run_module(module: nn.Module, X: Any, device: torch.device) -> Any:
+    """Run a bare module forward on samples as a net takes them."""
     x = to_tensor(X, device=device)
     return module(**x) if isinstance(x, dict) else module(x)

@@ -1,10 +1,11 @@
-"""MC dropout as samples of functions: one mask a pass, shared by all rows, the trunk run once.
+"""MC dropout with one mask a pass, shared by all rows.
 
 A forward hook on each dropout module applies the masks while the net stays in
 evaluation mode, so nothing else (batch norm above all) can notice. Sharing the mask
 among the rows makes a pass one draw from the posterior over functions, which joint
-criteria such as BatchBALD require (Kirsch et al. 2019, arXiv 1906.08158), and makes a
-row's answer independent of the rows it is computed with.
+criteria such as BatchBALD require (Kirsch et al. 2019, arXiv 1906.08158), and makes the
+output of a row independent of the rows it is computed with. What lies before the first
+dropout runs once for all passes.
 """
 
 from __future__ import annotations
@@ -19,19 +20,23 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from ._rng import derive_seed, isolated_rng
 
+_Outputs = tuple[Tensor, ...]
+_Forward = Callable[[], _Outputs]
+_Act = Callable[[int, int, Tensor], Tensor | None]  # layer, call, input -> new output
+
 
 def dropout_modules(module: nn.Module) -> list[_DropoutNd]:
-    """Dropout modules that drop something, in order of registration."""
+    """Return the dropout modules with a positive rate, in order of registration."""
     return [m for m in module.modules() if isinstance(m, _DropoutNd) and m.p > 0]
 
 
 def dropout_masks(
     module: _DropoutNd, like: Tensor, n_passes: int, seed: int
 ) -> tuple[Tensor, Tensor]:
-    """Slope and offset, (T, ...) each, of a dropout module's action on one row.
+    """Return slope and offset, (T, ...) each, of a dropout module's action on one row.
 
-    Given its mask, every kind of dropout is affine in each element; its values at
-    zero and at one therefore say all, also for alpha and channel-wise dropout.
+    Given its mask, every kind of dropout is affine in each element, alpha and channel-wise
+    dropout included, so its values at zero and at one determine it.
     """
     sampler = copy.copy(module)
     sampler.training = True
@@ -46,7 +51,7 @@ def dropout_masks(
 
 
 def is_out_of_memory(exc: Exception) -> bool:
-    """Whether this says that memory ran out, on the host or on an accelerator."""
+    """Return True if the exception says that memory ran out, on the host or an accelerator."""
     told = str(exc).lower()
     phrases = ("out of memory", "can't allocate memory", "not enough memory")
     said = isinstance(exc, RuntimeError) and any(phrase in told for phrase in phrases)
@@ -54,17 +59,17 @@ def is_out_of_memory(exc: Exception) -> bool:
 
 
 class MCDropout:
-    """Applies the masks of ``n_passes`` passes to the dropout modules of one module."""
+    """Apply the masks of ``n_passes`` passes to the dropout modules of one module."""
 
-    def __init__(self, module: nn.Module, n_passes: int, seed: int):
+    def __init__(self, module: nn.Module, n_passes: int, seed: int) -> None:
         self.module = module
         self.n_passes = n_passes
         self.seed = seed
         self._masks: dict[tuple, tuple[Tensor, Tensor]] = {}
         self._can_expand: bool | None = None
 
-    def run(self, forward: Callable[[], tuple[Tensor, ...]], n_rows: int):
-        """Deterministic outputs and those of every pass.
+    def run(self, forward: _Forward, n_rows: int) -> tuple[_Outputs, _Outputs]:
+        """Compute the deterministic outputs and those of every pass.
 
         Parameters
         ----------
@@ -76,7 +81,7 @@ class MCDropout:
         Returns
         -------
         plain : tuple of Tensor
-            What ``forward`` returns without dropout.
+            Outputs of ``forward`` without dropout.
         passes : tuple of Tensor
             The same under each mask, stacked in front: (T, n, ...).
 
@@ -101,14 +106,14 @@ class MCDropout:
         return plain, tuple(torch.stack(parts) for parts in zip(*singles, strict=True))
 
     def reaches(self, forward: Callable[[], Tensor]) -> bool:
-        """Whether what the modules drop changes anything in the output of ``forward``."""
+        """Return True if dropping everything changes the output of ``forward``."""
         with self._hooked(lambda layer, call, x: None):
             plain = forward()
         with self._hooked(lambda layer, call, x: torch.zeros_like(x)):
             return not torch.equal(forward(), plain)
 
-    def _expanded(self, forward, n_rows: int):
-        """All passes in one call: the first dropout hands T + 1 copies downstream."""
+    def _expanded(self, forward: _Forward, n_rows: int) -> tuple[_Outputs, _Outputs] | None:
+        """Run all passes in one call: the first dropout hands T + 1 copies downstream."""
         total = (self.n_passes + 1) * n_rows
 
         def act(layer: int, call: int, x: Tensor) -> Tensor:
@@ -134,7 +139,7 @@ class MCDropout:
         ]
         return tuple(s[0] for s in split), tuple(s[1:] for s in split)
 
-    def _single(self, forward, t: int) -> tuple[Tensor, ...]:
+    def _single(self, forward: _Forward, t: int) -> _Outputs:
         def act(layer: int, call: int, x: Tensor) -> Tensor:
             slope, offset = self._mask(layer, call, x)
             return x * slope[t] + offset[t]
@@ -142,8 +147,8 @@ class MCDropout:
         with self._hooked(act):
             return forward()
 
-    def _agrees(self, forward, passes: tuple[Tensor, ...]) -> bool:
-        """Whether the copies came through intact, seen on the last pass."""
+    def _agrees(self, forward: _Forward, passes: _Outputs) -> bool:
+        """Return True if the last pass of the copies equals that pass run alone."""
         single = self._single(forward, self.n_passes - 1)
         return all(
             torch.allclose(one, many[-1], rtol=1e-3, atol=1e-5)
@@ -151,8 +156,7 @@ class MCDropout:
         )
 
     def _mask(self, layer: int, call: int, x: Tensor) -> tuple[Tensor, Tensor]:
-        # A dropout with a mask of its own in each pass: keyed by where it stands, how
-        # often it was called in this forward, and the shape of a row.
+        # A module that is called several times in one forward draws a mask for each call.
         key = (layer, call, tuple(x.shape[1:]))
         if key not in self._masks:
             module = dropout_modules(self.module)[layer]
@@ -161,11 +165,11 @@ class MCDropout:
         return self._masks[key]
 
     @contextmanager
-    def _hooked(self, act) -> Iterator[None]:
+    def _hooked(self, act: _Act) -> Iterator[None]:
         calls: dict[int, int] = {}
 
-        def hook_of(layer: int):
-            def hook(module, args, output):
+        def hook_of(layer: int) -> Callable:
+            def hook(module: nn.Module, args: tuple, output: Tensor) -> Tensor | None:
                 calls[layer] = calls.get(layer, -1) + 1
                 return act(layer, calls[layer], args[0])
 

@@ -1,7 +1,7 @@
-"""Randomness: one seed decides everything, and chance belongs to a row, not to its position.
+"""Random numbers that depend on one seed and on the content of rows, not on their order.
 
-Seeds for the stages of the work are derived from one number by name, so adding a
-stage never shifts the draws of another. Rows of a pool are hashed by content; a
+The seed of each stage of the work is derived from one number and the name of the stage,
+so adding a stage never shifts the draws of another. Rows of a pool are hashed by content; a
 random order made from these hashes is the same however the pool is shuffled,
 chunked or spread over workers.
 """
@@ -23,33 +23,32 @@ _HASH_CHUNK = 2**21  # 64-bit words hashed at a time: bounds the temporary memor
 
 
 class _OwnedLock:
-    """A lock that one thread may take several times, and that tells which one has it."""
+    """Reentrant lock that knows which thread holds it."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._lock = threading.RLock()
         self._depth = 0
         self.owner: int | None = None
 
-    def __enter__(self):
+    def __enter__(self) -> _OwnedLock:
         self._lock.acquire()
         self._depth += 1
         self.owner = threading.get_ident()
         return self
 
-    def __exit__(self, *exc):
+    def __exit__(self, *exc: object) -> None:
         self._depth -= 1
         if not self._depth:
             self.owner = None
         self._lock.release()
 
 
-# The global generators belong to the process, and modes and hooks to the net: whoever
-# borrows them, borrows them alone. With a lock for each, two threads could wait for one
-# another.
+# Guards the global random generators of the process and the modes and hooks of nets. One
+# lock for both: with a lock for each, two threads could wait for one another.
 PROCESS_LOCK = _OwnedLock()
 
 
-def draw_seed(random_state) -> int:
+def draw_seed(random_state: int | np.integer | np.random.RandomState | None) -> int:
     """Turn scikit-learn's ``random_state`` into one integer.
 
     ``None`` takes fresh entropy from the operating system instead of NumPy's global
@@ -64,7 +63,7 @@ def draw_seed(random_state) -> int:
 
 
 def derive_seed(seed: int, *labels: str | int) -> int:
-    """Seed of a named stage, e.g. ``derive_seed(0, "split", 3)``."""
+    """Return the seed of a named stage, e.g. ``derive_seed(0, "split", 3)``."""
     words = [zlib.crc32(str(label).encode()) for label in labels]
     return int(np.random.SeedSequence([seed, *words]).generate_state(1)[0] % _SEED_LIMIT)
 
@@ -85,7 +84,7 @@ def isolated_rng(seed: int, device: torch.device | str = "cpu") -> Iterator[None
 
 
 def _seed_torch(seed: int, device: torch.device) -> None:
-    """Seed what the block restores; ``torch.manual_seed`` would seed every device there is."""
+    """Seed the generators that the block restores; ``torch.manual_seed`` seeds every device."""
     torch.default_generator.manual_seed(seed)
     if device.type == "cuda":
         with torch.cuda.device(device):
@@ -95,14 +94,14 @@ def _seed_torch(seed: int, device: torch.device) -> None:
 
 
 def _mix(words: np.ndarray) -> np.ndarray:
-    """Finaliser of splitmix64 (Steele, Lea & Flood 2014): a bijection that scatters bits."""
+    """Apply the finaliser of splitmix64 (Steele, Lea & Flood 2014), a bijection that mixes bits."""
     words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return words ^ (words >> np.uint64(31))
 
 
 def hash_rows(array: np.ndarray) -> np.ndarray:
-    """Content hash of each row, (n,) uint64: equal rows, equal hashes, at any position."""
+    """Hash the content of each row, (n,) uint64; equal rows have equal hashes anywhere."""
     n, width = len(array), math.prod(np.shape(array)[1:])
     row_bytes = width * array.itemsize
     n_words = -(-row_bytes // 4)
@@ -117,13 +116,13 @@ def hash_rows(array: np.ndarray) -> np.ndarray:
             padded = np.zeros((len(rows), n_words * 4), dtype=np.uint8)
             padded[:, :row_bytes] = rows.view(np.uint8).reshape(len(rows), row_bytes)
             rows = padded
-        # A sum of products modulo 2^64: different rows meet by chance alone.
+        # A sum of products modulo 2^64: different rows collide only by chance.
         out[start : start + step] = rows.view(np.uint32).astype(np.uint64) @ factors
     return _mix(out + np.uint64(n_words))
 
 
 def combine_hashes(hashes: list[np.ndarray]) -> np.ndarray:
-    """One hash a row from several (the parts of a dict input, say)."""
+    """Combine several hashes of each row, (n,) each, such as those of the parts of a dict."""
     total = np.zeros_like(hashes[0])
     for part in hashes:
         total = _mix(total * np.uint64(3) + part)
@@ -131,7 +130,7 @@ def combine_hashes(hashes: list[np.ndarray]) -> np.ndarray:
 
 
 def random_order(row_hash: np.ndarray, seed: int) -> np.ndarray:
-    """Random permutation of the rows, (n,) int64, that follows them when they move.
+    """Return a random permutation of the rows, (n,) int64, that follows them when they move.
 
     Rows with the same content are exchangeable; only they are ordered by position,
     at random.
@@ -145,16 +144,16 @@ def random_order(row_hash: np.ndarray, seed: int) -> np.ndarray:
 
 
 def first_in_order(row_hash: np.ndarray, seed: int, m: int) -> np.ndarray:
-    """The first ``m`` of :func:`random_order`, without sorting the rest."""
+    """Return the first ``m`` rows of :func:`random_order` without sorting the rest."""
     keys = _order_keys(row_hash, seed)
     rows = np.flatnonzero(keys <= np.partition(keys, m - 1)[m - 1])
     return rows[np.lexsort((_among_equals(len(keys), seed)[rows], keys[rows]))][:m]
 
 
 def order_among(rows: np.ndarray, hashes: np.ndarray, n: int, seed: int) -> np.ndarray:
-    """Positions in ``rows`` in the sequence in which :func:`random_order` of n rows has them.
+    """Sort ``rows`` as :func:`random_order` of all n rows does; return positions in ``rows``.
 
-    ``hashes`` are those of the rows.
+    ``hashes`` holds the hash of each entry of ``rows``.
     """
     return np.lexsort((_among_equals(n, seed)[rows], _order_keys(hashes, seed)))
 

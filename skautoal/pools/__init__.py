@@ -1,6 +1,6 @@
-"""Pools that need not fit in memory: read chunk by chunk, each chunk checked as it comes.
+"""Pools that need not fit in memory: they are read in chunks, each checked when it is read.
 
-``query`` makes these of what it is given; they are for reading, not for importing.
+``query`` wraps its argument in one of these classes; users need not create them.
 """
 
 from ._arrays import ArrayPool, TransformedPool, is_sliceable

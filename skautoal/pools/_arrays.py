@@ -1,9 +1,10 @@
-"""Pools in arrays that are read by slices: NumPy, memmaps, zarr, HDF5, tensors, dicts of them."""
+"""Pools in arrays that are read by slices: NumPy, memmap, zarr, HDF5, tensor, dicts of these."""
 
 from __future__ import annotations
 
 import mmap
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -21,14 +22,14 @@ from ._base import (
 )
 from ._checks import ChunkCheck, as_array
 
-_BLOCK_BYTES = 2**25  # most of a block that is read at once to match the chunks of a file
+_BLOCK_BYTES = 2**25  # upper limit of the stored chunks of a file that are read whole
 
 
 class ArrayPool(Pool):
-    """Samples in something that has a shape and gives slices of its rows.
+    """Pool in an array-like that has a shape and can be sliced along its rows.
 
-    Only slices are ever asked for, none of them longer than a chunk: what is on disk stays
-    there, and what has another dtype is converted a chunk at a time.
+    Reading takes slices of at most one chunk, so that data on disk stays there and other
+    dtypes are converted one chunk at a time.
 
     Parameters
     ----------
@@ -36,29 +37,29 @@ class ArrayPool(Pool):
         NumPy array or memmap, tensor, zarr array, HDF5 data set, or anything else with
         ``shape``, ``dtype`` and slices.
     check : ChunkCheck
-        Checks and converts what is read.
+        Checks and converts each chunk.
 
     """
 
-    def __init__(self, array, check: ChunkCheck):
+    def __init__(self, array: Any, check: ChunkCheck) -> None:
         self.array = array
         self.check = check
         self.n_samples = n_rows_of(array)
 
     @property
     def head(self) -> Chunk:
-        """The first sample, as it came."""
+        """First sample as given, neither checked nor converted."""
         return map_leaves(as_array, cut(self.array, slice(0, 1)))
 
-    def chunks(self, n_rows):
+    def chunks(self, n_rows: int) -> Iterator[Chunk]:
         step = self._stored_rows() or n_rows
         starts = range(0, len(self), step)
         yield from rechunk((self._read(start, start + step) for start in starts), n_rows)
 
-    def first_row(self):
+    def first_row(self) -> Chunk:
         return self._read(0, 1)
 
-    def take(self, indices):
+    def take(self, indices: np.ndarray) -> Chunk:
         indices = np.asarray(indices)
         if len(indices) == 0:
             return cut(self.first_row(), slice(0, 0))
@@ -67,7 +68,7 @@ class ArrayPool(Pool):
         step = self._stored_rows() or chunk_rows(self.array)
         parts = []
         for block in np.split(ascending, np.flatnonzero(np.diff(ascending // step)) + 1):
-            # From a block of the file only the span that holds wanted rows.
+            # Read only the span of the stored block that holds the wanted rows.
             start = int(block[0])
             part = self._read(start, int(block[-1]) + 1)
             parts.append(_pick(part, block - start))
@@ -82,7 +83,7 @@ class ArrayPool(Pool):
         return checked
 
     def _stored_rows(self) -> int | None:
-        """Rows of the chunks that a file is stored in, if they are of a size to be read whole."""
+        """Return the rows of a stored chunk of the file, or None if it is too large to be read."""
         stored = getattr(self.array, "chunks", None)
         if not isinstance(stored, tuple) or not stored or not isinstance(stored[0], int):
             return None
@@ -90,18 +91,18 @@ class ArrayPool(Pool):
 
 
 class TransformedPool(Pool):
-    """A pool whose chunks go through the transformers of a pipeline.
+    """Pool whose chunks go through the transformers of a pipeline.
 
     Parameters
     ----------
     pool : Pool
-        The samples as the transformers take them.
+        Samples that the transformers take.
     transform : callable
-        Chunk in, float32 chunk with the same rows out.
+        Turns a chunk into a float32 chunk with the same rows.
 
     """
 
-    def __init__(self, pool: Pool, transform: Callable[[Chunk], Chunk]):
+    def __init__(self, pool: Pool, transform: Callable[[Chunk], Chunk]) -> None:
         self.pool, self.transform = pool, transform
         self.random_access, self.rereadable = pool.random_access, pool.rereadable
 
@@ -110,21 +111,21 @@ class TransformedPool(Pool):
         """Number of samples, or None if it is not known yet."""
         return self.pool.n_samples
 
-    def chunks(self, n_rows) -> Iterator[Chunk]:
+    def chunks(self, n_rows: int) -> Iterator[Chunk]:
         return (self.transform(chunk) for chunk in self.pool.chunks(n_rows))
 
-    def first_row(self):
+    def first_row(self) -> Chunk:
         return self.transform(self.pool.first_row())
 
-    def take(self, indices):
+    def take(self, indices: np.ndarray) -> Chunk:
         return self.transform(self.pool.take(indices))
 
 
 def _forget_pages(part: np.memmap) -> None:
-    """Let go of the pages of a mapped file that were read: they need not count as ours.
+    """Release the pages of a mapped file that were read from the memory of this process.
 
-    They stay in the system's cache. Pages of a private mapping may hold changes that are
-    nowhere else, and are left alone.
+    They stay in the system's cache. Pages of a private mapping are kept: they may hold
+    changes that exist nowhere else.
     """
     advice = getattr(mmap, "MADV_DONTNEED", None)
     if advice is None or part.mode not in ("r", "r+") or not part.flags.c_contiguous:
@@ -137,23 +138,23 @@ def _forget_pages(part: np.memmap) -> None:
 
 
 def _pick(chunk: Chunk, rows: np.ndarray) -> Chunk:
-    """Some rows of a chunk that is in memory."""
+    """Return some rows of a chunk that is in memory."""
     if isinstance(chunk, dict):
         return {key: _pick(part, rows) for key, part in chunk.items()}
     return chunk[rows]
 
 
-def is_sliceable(X) -> bool:
-    """Whether this is an array that is neither NumPy's nor torch's, read by slices.
+def is_sliceable(X: object) -> bool:
+    """Return True for an array of another library than NumPy and torch, read by slices.
 
     Parameters
     ----------
     X : object
-        Anything.
+        Any object.
 
     Returns
     -------
-    yes : bool
+    is_sliceable : bool
 
     """
     return (

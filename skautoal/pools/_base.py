@@ -1,31 +1,31 @@
-"""What every pool is: samples read in order, and the cutting and joining of chunks."""
+"""Base classes of pools, and the slicing and joining of chunks."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import torch
 
-_CHUNK_ELEMENTS = 2**20  # numbers that a chunk aims at
+_CHUNK_ELEMENTS = 2**20  # target for the numbers in a chunk
 _MAX_CHUNK = 4096
 
 Chunk = Any  # an array or tensor with rows first, or a dict, list or tuple of them
 
 
 class Pool(ABC):
-    """Samples that are read in order, some rows at a time.
+    """Base class of samples that are read in order, some rows at a time.
 
     Attributes
     ----------
     n_samples : int or None
-        Number of samples; None while it is unknown, which ends with the first reading.
+        Number of samples; None if it is not known before the first reading.
     random_access : bool
-        Whether :meth:`take` costs about as much as the rows it is asked for.
+        Whether the cost of :meth:`take` depends on the rows taken, not on the whole pool.
     rereadable : bool
-        Whether there can be a second reading.
+        Whether the pool can be read more than once.
 
     """
 
@@ -35,53 +35,53 @@ class Pool(ABC):
 
     def __len__(self) -> int:
         if self.n_samples is None:
-            raise TypeError("The length of this pool is unknown until it was read once.")
+            raise TypeError("The length of this pool is not known before it has been read once.")
         return self.n_samples
 
     @abstractmethod
     def chunks(self, n_rows: int) -> Iterator[Chunk]:
-        """All samples in order, ``n_rows`` at a time, the last chunk shorter; checked."""
+        """Yield all samples in order, ``n_rows`` at a time; the last chunk may be shorter."""
 
     @abstractmethod
     def first_row(self) -> Chunk:
-        """The first sample, as a chunk of one row; does not count as a reading."""
+        """Return the first sample as a chunk of one row; this does not count as a reading."""
 
     @abstractmethod
     def take(self, indices: np.ndarray) -> Chunk:
-        """Some samples, in the order of ``indices``, as one chunk."""
+        """Return the samples at ``indices``, in that order, as one chunk."""
 
 
 class SubPool(Pool):
-    """Some rows of a pool, in an order of their own; nothing is read before it is needed.
+    """Pool of selected rows of another pool, in any order, read when they are needed.
 
     Parameters
     ----------
     pool : Pool
-        The whole.
+        Pool that holds the rows.
     indices : ndarray of int or bool
-        Which rows of it.
+        Positions of the rows, or a mask.
 
     """
 
-    def __init__(self, pool: Pool, indices: np.ndarray):
+    def __init__(self, pool: Pool, indices: np.ndarray) -> None:
         self.pool = pool
         self.indices = np.arange(len(pool))[indices]
         self.n_samples = len(self.indices)
         self.random_access = pool.random_access
 
-    def chunks(self, n_rows):
+    def chunks(self, n_rows: int) -> Iterator[Chunk]:
         for start in range(0, len(self.indices), n_rows):
             yield self.pool.take(self.indices[start : start + n_rows])
 
-    def first_row(self):
+    def first_row(self) -> Chunk:
         return self.pool.first_row()
 
-    def take(self, indices):
+    def take(self, indices: np.ndarray) -> Chunk:
         return self.pool.take(self.indices[indices])
 
 
-def leaves(chunk: Chunk) -> list:
-    """The arrays that a chunk is made of."""
+def leaves(chunk: Chunk) -> list[Any]:
+    """Return the arrays that a chunk consists of."""
     if isinstance(chunk, dict):
         return [leaf for part in chunk.values() for leaf in leaves(part)]
     if isinstance(chunk, (list, tuple)):
@@ -89,8 +89,8 @@ def leaves(chunk: Chunk) -> list:
     return [chunk]
 
 
-def map_leaves(function, chunk: Chunk) -> Chunk:
-    """The same structure with ``function`` applied to each array."""
+def map_leaves(function: Callable[[Any], Any], chunk: Chunk) -> Chunk:
+    """Apply ``function`` to each array and return the same structure."""
     if isinstance(chunk, dict):
         return {key: map_leaves(function, part) for key, part in chunk.items()}
     if isinstance(chunk, (list, tuple)):
@@ -99,27 +99,27 @@ def map_leaves(function, chunk: Chunk) -> Chunk:
 
 
 def n_rows_of(chunk: Chunk) -> int:
-    """Number of samples in a chunk."""
+    """Return the number of samples in a chunk."""
     return int(leaves(chunk)[0].shape[0])
 
 
 def row_elements(chunk: Chunk) -> int:
-    """Numbers in one sample."""
+    """Return how many numbers one sample holds."""
     return max(1, sum(int(np.prod(leaf.shape[1:])) for leaf in leaves(chunk)))
 
 
 def chunk_rows(row: Chunk) -> int:
-    """Rows of a chunk of samples like ``row``."""
+    """Return how many samples like ``row`` make one chunk."""
     return min(max(_CHUNK_ELEMENTS // row_elements(row), 32), _MAX_CHUNK)
 
 
 def cut(chunk: Chunk, rows: slice) -> Chunk:
-    """A slice of the rows."""
+    """Slice the rows of every array of a chunk."""
     return map_leaves(lambda leaf: leaf[rows], chunk)
 
 
 def join(chunks: list[Chunk]) -> Chunk:
-    """The rows of several chunks as one chunk; of a single one, itself."""
+    """Concatenate chunks along the rows; a single chunk is returned as it is."""
     if len(chunks) == 1:
         return chunks[0]
     first = chunks[0]
@@ -131,10 +131,10 @@ def join(chunks: list[Chunk]) -> Chunk:
 
 
 def rechunk(chunks: Iterator[Chunk], n_rows: int) -> Iterator[Chunk]:
-    """The same rows, ``n_rows`` at a time whatever came; the last chunk may be shorter.
+    """Yield the rows of chunks of any size ``n_rows`` at a time; the last chunk may be shorter.
 
-    Forward passes then see the same rows together from every kind of pool, so that their
-    products round alike.
+    Forward passes then see the same rows together from every kind of pool, so that matrix
+    products are rounded in the same way.
     """
     held: list[Chunk] = []
     missing = n_rows

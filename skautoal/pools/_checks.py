@@ -1,33 +1,36 @@
-"""What is asked of every chunk of a pool: numbers, the shape of the labelled samples, finite."""
+"""Checks of every chunk of a pool: numeric, finite, and shaped like the labelled samples."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 
 from ._base import Chunk, map_leaves
 
-_SHOWN = 5  # rows that a message names
+Leaf: TypeAlias = np.ndarray | torch.Tensor
+
+_SHOWN = 5  # rows listed in a message
 
 
 @dataclass(frozen=True)
 class ChunkCheck:
-    """Turns raw chunks into what a net takes, or says what is wrong with them.
+    """Converts raw chunks to arrays that a net takes, or raises an error that names the fault.
 
     Attributes
     ----------
     name : str
-        Name of the argument, for messages.
+        Name of the argument in messages.
     integers : bool
-        Keep integers (token ids) as int64 instead of making them float32.
+        Keep integers, such as token ids, as int64 instead of converting them to float32.
     shape : tuple of int, dict of them, or None
-        Shape of a sample, where it is known.
+        Shape of a sample if it is known.
     raw : bool
-        Leave the numbers to the transformers of a pipeline; only shapes are checked.
+        Check shapes only and leave the values to the transformers of a pipeline.
     finite : bool
-        Refuse NaN and infinity.
+        Raise an error for NaN and infinity.
 
     """
 
@@ -38,7 +41,10 @@ class ChunkCheck:
     finite: bool = True
 
     def __call__(self, chunk: Chunk, start: int) -> Chunk:
-        """Checked rows, float32 or int64, in C order and writeable; ``start`` is the first's."""
+        """Return the checked rows, float32 or int64, in C order and writeable.
+
+        ``start`` is the position of the first row in the pool.
+        """
         chunk = map_leaves(as_array, chunk)
         if self.shape is not None and _shapes(chunk) != self.shape:
             raise ValueError(
@@ -52,7 +58,7 @@ class ChunkCheck:
             map_leaves(lambda leaf: check_finite(leaf, self.name, start), chunk)
         return chunk
 
-    def _convert(self, leaf):
+    def _convert(self, leaf: Leaf) -> Leaf:
         if isinstance(leaf, torch.Tensor):
             if leaf.is_complex():
                 raise TypeError(f"'{self.name}' must be real; got dtype {leaf.dtype}.")
@@ -64,14 +70,17 @@ class ChunkCheck:
                 " an encoder do so in a Pipeline that ends in the net."
             )
         whole = self.integers and leaf.dtype.kind in "iub"
-        with np.errstate(over="ignore"):  # what float32 cannot hold is named as infinite
+        with np.errstate(over="ignore"):  # too large for float32: reported as infinite below
             leaf = np.asarray(leaf, dtype=np.int64 if whole else np.float32, order="C")
-        # torch warns about memory that must not be written to; a memmap opened for reading is.
+        # torch warns about read-only arrays, such as a memmap opened for reading.
         return leaf if leaf.flags.writeable else leaf.copy()
 
 
-def check_finite(leaf, name: str, start: int = 0) -> None:
-    """Refuse rows that hold NaN or infinity, and say which; ``start`` is the first's."""
+def check_finite(leaf: Leaf, name: str, start: int = 0) -> None:
+    """Raise a ValueError that lists the rows with NaN or infinity.
+
+    ``start`` is the position of the first row in the pool.
+    """
     if isinstance(leaf, np.ndarray):
         if leaf.dtype.kind != "f":
             return
@@ -81,7 +90,7 @@ def check_finite(leaf, name: str, start: int = 0) -> None:
         total = leaf.sum().item()
     else:
         return
-    # A finite sum has finite terms; only a sum that is not needs a look at each.
+    # A finite sum has finite terms, so each row is tested only if the sum is not finite.
     if np.isfinite(total):
         return
     bad = np.flatnonzero(~finite_rows(leaf))
@@ -93,18 +102,19 @@ def check_finite(leaf, name: str, start: int = 0) -> None:
         )
 
 
-def finite_rows(leaf) -> np.ndarray:
-    """Whether each row of an array or a tensor, (n, ...), is finite throughout, (n,) bool."""
+def finite_rows(leaf: Leaf) -> np.ndarray:
+    """Mark the rows of an array or a tensor, (n, ...), that are entirely finite, (n,) bool."""
     if isinstance(leaf, torch.Tensor):
         return torch.isfinite(leaf).flatten(1).all(1).cpu().numpy()
-    return np.isfinite(leaf).reshape(len(leaf), -1).all(axis=1)
+    return np.asarray(np.isfinite(leaf).reshape(len(leaf), -1).all(axis=1))
 
 
-def as_array(leaf):
+def as_array(leaf: Any) -> Leaf:
+    """Return tensors as they are, and anything else as a NumPy array."""
     return leaf if isinstance(leaf, torch.Tensor) else np.asarray(leaf)
 
 
-def _shapes(chunk: Chunk):
+def _shapes(chunk: Chunk) -> object:
     if isinstance(chunk, dict):
         return {key: _shapes(part) for key, part in chunk.items()}
     return tuple(chunk.shape[1:])

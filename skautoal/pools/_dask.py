@@ -1,58 +1,59 @@
-"""Pools in dask arrays: read block by block here, or block by block by dask's workers."""
+"""Pools in dask arrays, read block by block in this process or by dask's workers."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
-from ._base import Pool, rechunk
+from ._base import Chunk, Pool, rechunk
 from ._checks import ChunkCheck
 
 
-def is_dask_array(X) -> bool:
-    """Whether this is a dask array; dask itself is not imported for it.
+def is_dask_array(X: object) -> bool:
+    """Return True for a dask array; dask itself is not imported.
 
     Parameters
     ----------
     X : object
-        Anything.
+        Any object.
 
     Returns
     -------
-    yes : bool
+    is_dask_array : bool
 
     """
     return hasattr(X, "__dask_graph__") and hasattr(X, "blocks") and hasattr(X, "dtype")
 
 
 class DaskPool(Pool):
-    """Samples in a dask array.
+    """Pool in a dask array.
 
     Parameters
     ----------
     array : dask.array.Array of shape (n, ...)
-        Its blocks along the first axis are computed one at a time or, where the program
-        is connected to a ``distributed`` cluster, by the workers.
+        Blocks along the first axis are computed one at a time, or by the workers of a
+        ``distributed`` cluster if the program is connected to one.
     check : ChunkCheck
-        Checks and converts what is computed.
+        Checks and converts each block.
 
     """
 
-    def __init__(self, array, check: ChunkCheck):
+    def __init__(self, array: Any, check: ChunkCheck) -> None:
         if any(np.isnan(size) for size in array.chunks[0]):
             raise ValueError(
                 f"'{check.name}' is a dask array whose length is not known yet. Call its"
                 " compute_chunk_sizes() first."
             )
-        # A row is not spread over several blocks.
+        # A row must not be spread over several blocks.
         self.array = array.rechunk(dict.fromkeys(range(1, array.ndim), -1))
         self.check = check
         self.n_samples = int(array.shape[0])
         self.head = np.asarray(self.array[:1])
 
-    def chunks(self, n_rows):
+    def chunks(self, n_rows: int) -> Iterator[Chunk]:
         return rechunk(self._blocks(), n_rows)
 
     def _blocks(self) -> Iterator[np.ndarray]:
@@ -62,17 +63,17 @@ class DaskPool(Pool):
                 yield self.check(self.array.blocks[position].compute(), start)
             start += size
 
-    def first_row(self):
+    def first_row(self) -> Chunk:
         return self.check(self.head, 0)
 
-    def take(self, indices):
+    def take(self, indices: np.ndarray) -> Chunk:
         indices = np.asarray(indices)
         ascending, inverse = np.unique(indices, return_inverse=True)
         return self.check(self.array[ascending].compute(), 0)[inverse]
 
     @property
-    def client(self):
-        """The client of a cluster that this program is connected to, or None."""
+    def client(self) -> Any:
+        """Client of the cluster that this program is connected to, or None."""
         if "distributed" not in sys.modules:
             return None
         try:
@@ -80,23 +81,25 @@ class DaskPool(Pool):
         except ValueError:
             return None
 
-    def map_blocks(self, function: Callable, shared, n_rows: int) -> Iterator:
-        """``function(shared, rows, start)`` of each block, computed by the workers, in order.
+    def map_blocks(
+        self, function: Callable[[Any, Chunk, int], Any], shared: object, n_rows: int
+    ) -> Iterator[Any]:
+        """Call ``function(shared, rows, start)`` for each block on the workers, in order.
 
         Parameters
         ----------
         function : callable
-            Takes what is shared, the checked rows of a block, and where they start.
+            Takes ``shared``, the checked rows of a block, and the position of the first.
         shared : object
             Sent to every worker once.
         n_rows : int
-            Blocks are cut to multiples of so many rows: what is computed of them in chunks
-            of that size rounds as it does when one machine reads all.
+            Blocks hold a multiple of this many rows, so that results computed in chunks of
+            this size are rounded as on a single machine.
 
         Yields
         ------
         result : object
-            What the function returns, block by block.
+            Return value of the function for one block.
 
         """
         import dask
@@ -111,11 +114,17 @@ class DaskPool(Pool):
             work(function, everywhere, self.check, block, start)
             for block, start in zip(blocks, starts, strict=True)
         ]
-        # Those of a worker that dies are computed again by another.
+        # If a worker dies, the cluster computes its blocks again on another one.
         futures = self.client.compute(tasks)
         while futures:
             yield futures.pop(0).result()
 
 
-def _checked_call(function: Callable, shared, check: ChunkCheck, block, start: int):
+def _checked_call(
+    function: Callable[[Any, Chunk, int], Any],
+    shared: object,
+    check: ChunkCheck,
+    block: np.ndarray,
+    start: int,
+) -> Any:
     return function(shared, check(block, start), start)

@@ -11,27 +11,27 @@ from ._base import Chunk, Pool, rechunk
 
 
 class DatasetPool(Pool):
-    """Samples of a torch Dataset.
+    """Pool in a torch Dataset.
 
     Parameters
     ----------
     dataset : Dataset
-        Gives ``(x, y)``; of an IterableDataset the length is not known.
+        Yields ``(x, y)``.
     load : callable
-        Dataset in, iterator of chunks out: the loader that the user gave the net.
+        Turns a dataset into an iterator of chunks, with the loader of the net.
 
     """
 
-    def __init__(self, dataset: Dataset, load: Callable[[Dataset], Iterator[Chunk]]):
+    def __init__(self, dataset: Dataset, load: Callable[[Dataset], Iterator[Chunk]]) -> None:
         self.dataset, self.load = dataset, load
         self.n_samples = len(dataset)  # type: ignore[arg-type]  # torch declares no len
 
-    def chunks(self, n_rows):
+    def chunks(self, n_rows: int) -> Iterator[Chunk]:
         return rechunk(self.load(self.dataset), n_rows)
 
-    def first_row(self):
+    def first_row(self) -> Chunk:
         return self.take(np.arange(1))
 
-    def take(self, indices):
+    def take(self, indices: np.ndarray) -> Chunk:
         subset = Subset(self.dataset, np.asarray(indices).tolist())
         return next(rechunk(self.load(subset), len(subset)))

@@ -1,4 +1,4 @@
-"""The rows of a pool that hold numbers throughout, for queries that leave out the others."""
+"""Finite rows of a pool, for queries with ``on_nonfinite="skip"``."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class FinitePart:
     Attributes
     ----------
     pool : Pool
-        The samples of these rows.
+        Samples of these rows.
     rows : ndarray of shape (m,), dtype int64
-        Where they stand in the whole, ascending.
+        Their positions in the whole pool, ascending.
     n_given : int
-        Samples in the whole.
+        Number of samples in the whole pool.
 
     """
 
@@ -33,7 +33,7 @@ class FinitePart:
 
     @classmethod
     def of(cls, pool: Pool, name: str) -> FinitePart:
-        """Read ``pool``, which must not refuse NaN itself, once."""
+        """Read ``pool`` once and find its finite rows; its own check must allow NaN."""
         good, start = [], 0
         for chunk in pool.chunks(chunk_rows(pool.first_row())):
             good.append(
@@ -45,12 +45,12 @@ class FinitePart:
         if len(rows) == 0:
             raise ValueError(
                 f"Each of the {start} samples of '{name}' holds NaN or infinity: nothing is left"
-                " to query with on_nonfinite='skip'. Look at how the pool is made."
+                " to query with on_nonfinite='skip'. Check how the pool is made."
             )
         return cls(SubPool(pool, rows), rows, start)
 
     def spread(self, utilities: Tensor) -> Tensor:
-        """Utilities of the whole pool: minus infinity for what was left out."""
+        """Return the utilities of the whole pool, minus infinity for the rows left out."""
         everywhere = utilities.new_full((self.n_given,), -torch.inf)
         rows = torch.as_tensor(self.rows, device=utilities.device)
         return everywhere.index_copy_(0, rows, utilities)

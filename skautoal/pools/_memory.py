@@ -1,4 +1,4 @@
-"""Memory in bytes, and the scratch folder where signals go that are not to stay in it."""
+"""Limits of memory, and the scratch folder for signals that are kept on disk."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 import tempfile
 from numbers import Real
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -15,17 +16,26 @@ _UNITS = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12}
 _UNITS |= {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 
 
-def check_memory(max_memory) -> int | None:
-    """Bytes that ``max_memory`` stands for; None for no limit.
+def check_memory(max_memory: float | str | None) -> int | None:
+    """Convert ``max_memory`` to bytes.
 
     Parameters
     ----------
     max_memory : int, str or None
-        Bytes, or a number with a unit.
+        Number of bytes, or a text with a unit such as ``"2GB"`` or ``"1.5 MiB"``; None
+        for no limit.
 
     Returns
     -------
     n_bytes : int or None
+        Number of bytes, rounded down.
+
+    Raises
+    ------
+    TypeError
+        If it is neither a number nor a text.
+    ValueError
+        If a text cannot be read, or the limit is below one byte or not finite.
 
     Examples
     --------
@@ -36,7 +46,7 @@ def check_memory(max_memory) -> int | None:
     """
     if max_memory is None:
         return None
-    value = max_memory
+    value: object = max_memory
     if isinstance(value, str):
         match = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*((?:[kmgt]i?)?)b?\s*", value.lower())
         if match is None:
@@ -56,41 +66,43 @@ def check_memory(max_memory) -> int | None:
 
 
 class Scratch:
-    """A folder of signals that are written row after row and then mapped into memory.
+    """Temporary folder of arrays that are written row by row and then mapped into memory.
 
-    It lies where :mod:`tempfile` puts such things (the variable TMPDIR moves it) and is
-    removed by :meth:`close`. Files are written, not mapped, while they grow: a full disk is
-    an error then, and no signal of the operating system.
+    :mod:`tempfile` chooses the place (set TMPDIR to change it); :meth:`close` removes the
+    folder. Files are written, not mapped, while they grow, so that a full disk raises an
+    error instead of ending the process by a signal.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="skautoal-", ignore_cleanup_errors=True)
         self._columns: dict[str, _Column] = {}
 
     @property
     def path(self) -> Path:
-        """The folder."""
+        """Path of the folder."""
         return Path(self._folder.name)
 
     def append(self, name: str, rows: Tensor) -> None:
-        """Add rows (m, ...) to what is kept under ``name``."""
+        """Append rows, (m, ...), to the array ``name``."""
         if name not in self._columns:
             self._columns[name] = _Column(self.path / f"{name}.bin", rows)
         self._columns[name].append(rows)
 
     def finish(self, name: str) -> Tensor:
-        """All rows kept under ``name``, mapped: they take no memory until they are read."""
+        """Return all rows of the array ``name``, mapped: memory is used only when they are read."""
         return self._columns[name].mapped()
 
     def close(self) -> None:
-        """Remove the folder."""
+        """Close the files and remove the folder."""
         for column in self._columns.values():
             column.file.close()
         self._folder.cleanup()
 
 
 class _Column:
-    def __init__(self, path: Path, like: Tensor):
+    """File of one array: it grows by rows, then it is mapped."""
+
+    def __init__(self, path: Path, like: Tensor) -> None:
         self.path = path
         self.file = path.open("wb")
         self.shape, self.dtype = tuple(like.shape[1:]), like.cpu().numpy().dtype
@@ -102,10 +114,10 @@ class _Column:
 
     def mapped(self) -> Tensor:
         self.file.close()
-        # Copy on write: torch wants memory it may write to, and the file must stay as it is.
+        # Copy on write: torch needs writeable memory, and the file must not change.
         array = np.memmap(self.path, self.dtype, "c", shape=(self.n_rows, *self.shape))
         return torch.from_numpy(array)
 
 
-def _write(file, array: np.ndarray) -> None:
+def _write(file: BinaryIO, array: np.ndarray) -> None:
     array.tofile(file)

@@ -1,8 +1,8 @@
-"""Pools that come as chunks: generators, iterators, and functions that return them."""
+"""Pools that arrive in chunks: generators, iterators, and functions that return them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
@@ -12,46 +12,49 @@ from ._checks import ChunkCheck, as_array
 
 
 class StreamPool(Pool):
-    """Samples that come in chunks, arrays of shape (n_i, ...), one after the other.
+    """Pool that arrives in chunks, arrays of shape (n_i, ...), one after the other.
 
     Parameters
     ----------
     source : callable or iterator
-        A function without arguments that returns a fresh iterator of chunks each time: the
-        pool can be read again. Or an iterator, which is consumed: it is read once.
+        A function without arguments that returns a new iterator of chunks at each call can
+        be read again. An iterator is consumed: it can be read once.
     check : ChunkCheck
-        Checks and converts what comes.
+        Checks and converts each chunk.
 
     """
 
     random_access = False
 
-    def __init__(self, source, check: ChunkCheck):
-        self.source = source
+    def __init__(
+        self, source: Callable[[], Iterable[Chunk]] | Iterable[Chunk], check: ChunkCheck
+    ) -> None:
         self.check = check
-        self.rereadable = callable(source)
-        self._opened = iter(source() if self.rereadable else source)
-        head = next((c for c in self._opened if n_rows_of(map_leaves(as_array, c))), None)
+        self._reopen = source if callable(source) else None
+        self.rereadable = self._reopen is not None
+        opened = iter(source() if callable(source) else source)
+        self._opened: Iterator[Chunk] | None = opened
+        head = next((c for c in opened if n_rows_of(map_leaves(as_array, c))), None)
         if head is None:
             raise ValueError(
                 f"'{check.name}' is empty: its iterator gave no samples, but a minimum of 1 is"
                 " required."
             )
-        #: The first chunk, as it came.
+        #: First chunk as given, neither checked nor converted.
         self.head: Chunk = map_leaves(as_array, head)
 
-    def chunks(self, n_rows):
+    def chunks(self, n_rows: int) -> Iterator[Chunk]:
         return rechunk(self._read(), n_rows)
 
     def _read(self) -> Iterator[Chunk]:
         if self._opened is None:
-            if not self.rereadable:
+            if self._reopen is None:
                 raise ValueError(
                     f"'{self.check.name}' is an iterator, which is consumed by the first pass over"
                     " it, and what was asked for takes another look at the samples. Give a"
                     " function that returns a fresh iterator, or an array."
                 )
-            source = self.source()
+            source = self._reopen()
         else:
             source, self._opened = _chain(self.head, self._opened), None
         position = 0
@@ -67,10 +70,10 @@ class StreamPool(Pool):
             )
         self.n_samples = position
 
-    def first_row(self):
+    def first_row(self) -> Chunk:
         return self.check(_pick(self.head, np.arange(1)), 0)
 
-    def take(self, indices):
+    def take(self, indices: np.ndarray) -> Chunk:
         indices = np.asarray(indices)
         found, parts, position = [], [], 0
         for chunk in self._read():
@@ -84,17 +87,17 @@ class StreamPool(Pool):
         return _pick(join(parts), np.argsort(np.concatenate(found), kind="stable"))
 
 
-def is_stream(X) -> bool:
-    """Whether samples come in chunks: an iterator, or a function that returns one.
+def is_stream(X: object) -> bool:
+    """Return True for samples in chunks: an iterator, or a function that returns one.
 
     Parameters
     ----------
     X : object
-        Anything.
+        Any object.
 
     Returns
     -------
-    yes : bool
+    is_stream : bool
 
     """
     return isinstance(X, Iterator) or (

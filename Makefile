@@ -6,25 +6,41 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DOCS_STAMP := $(VENV)/.installed-docs
+PIP_INSTALL := -m pip --disable-pip-version-check -q install
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+# Environments of their own for the oldest and the newest versions of the dependencies.
+FLOORS := .venv-floors
+NEWEST := .venv-newest
 
 # Plots go to files: no target needs a screen.
 export MPLBACKEND := Agg
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: demo test lint bench evidence mutants docs dist clean help
+.PHONY: demo test lint floors newest bench evidence mutants docs dist clean help
 
 demo: $(STAMP)  ## AutoAL on the digits: a table here, plots in demo/
 	$(BIN)/python examples/digits.py --output demo
 
 test: lint  ## lint, then every test: unit, property, doctests, examples
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal --durations=20
 
 lint: $(STAMP)  ## ruff: the rules, and the format without changing a file; mypy: types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# No doctests: NumPy 1 prints scalars differently. scikit-learn 1.6 runs some of its
+# checks twice under one name.
+floors: $(FLOORS)/.installed  ## the tests with the oldest supported versions (.venv-floors)
+	OMP_NUM_THREADS=1 $(FLOORS)/bin/python -m pytest tests -n auto --dist worksteal \
+	    -o strict_parametrization_ids=false
+
+newest:  ## every test with the newest versions, without constraints (.venv-newest)
+	$(PYTHON) -m venv $(NEWEST)
+	$(NEWEST)/bin/python $(PIP_INSTALL) --upgrade --upgrade-strategy eager -e ".[test]"
+	$(NEWEST)/bin/python $(PIP_INSTALL) --upgrade --no-deps baal modAL-python "small-text>=2.0.0.dev4"
+	OMP_NUM_THREADS=1 $(NEWEST)/bin/python -m pytest -n auto --dist worksteal
 
 bench: $(STAMP)  ## time the queries on pools of growing size
 	$(BIN)/python benchmarks/query.py
@@ -50,10 +66,10 @@ mutants: $(STAMP)  ## what the tests of strategies and search miss: mutants/resu
 	$(PIP) install -c constraints.txt mutmut==3.8.1
 	OMP_NUM_THREADS=1 $(BIN)/python tools/mutants.py --sample 1000 --budget 6
 
-clean:  ## remove what the other targets wrote (keeps .venv: delete it by hand)
+clean:  ## remove what the other targets wrote (keeps .venv*: delete them by hand)
 	rm -rf demo build dist mutants .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
 	rm -rf docs/_build docs/auto_examples docs/generated
-	find . -path ./$(VENV) -prune -o -type d -name __pycache__ -exec rm -rf {} +
+	find . -path './.venv*' -prune -o -type d -name __pycache__ -exec rm -rf {} +
 
 help:  ## this list
 	@echo "make TARGET [PYTHON=python3.11]   (PYTHON makes .venv; 3.10 or newer)"
@@ -75,4 +91,17 @@ $(STAMP): pyproject.toml constraints.txt
 $(DOCS_STAMP): $(STAMP)
 	@echo "Installing what the documentation needs into $(VENV)"
 	$(PIP) install -c constraints.txt -e ".[docs]"
+	@touch $@
+
+$(FLOORS)/.installed: pyproject.toml constraints.txt tools/floors.py
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 12))' || { \
+	    echo "The oldest supported versions have wheels for Python 3.10 and 3.11 only." \
+	        "Remedy: make floors PYTHON=/path/to/python3.11" >&2; \
+	    exit 1; }
+	$(PYTHON) -m venv --clear $(FLOORS)
+	$(FLOORS)/bin/python $(PIP_INSTALL) packaging "tomli; python_version < '3.11'"
+	$(FLOORS)/bin/python tools/floors.py > $(FLOORS)/floors.txt
+	$(FLOORS)/bin/python tools/floors.py --peers > $(FLOORS)/peers.txt
+	$(FLOORS)/bin/python $(PIP_INSTALL) -r $(FLOORS)/floors.txt
+	$(FLOORS)/bin/python $(PIP_INSTALL) --no-deps -r $(FLOORS)/peers.txt makefun -e .
 	@touch $@

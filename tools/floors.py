@@ -34,6 +34,7 @@ _ROOT = Path(__file__).parents[1]
 # The tests use what these bring; `docs` builds the site, and `bench` has pins.
 _EXTRAS = ("test", "data", "plot", "dask", "baal", "skactiveml", "small-text")
 _PEERS = {"baal", "modal-python", "scikit-activeml", "small-text"}
+_WITHOUT_EXTRA = ("modAL-python",)
 _NOT_RUN = {"mypy", "ruff"}  # `make lint` runs them, at one version
 
 
@@ -42,7 +43,8 @@ def requirements(pyproject: Path) -> Iterator[Requirement]:
     project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     seen = set()
-    for line in project["dependencies"] + [line for name in _EXTRAS for line in extras[name]]:
+    optional = [line for name in _EXTRAS for line in extras[name]]
+    for line in [*project["dependencies"], *optional, *_WITHOUT_EXTRA]:
         requirement = Requirement(line)
         applies = requirement.marker is None or requirement.marker.evaluate()
         if applies and requirement.name not in seen | _NOT_RUN:

@@ -7,7 +7,7 @@ from _tables import labels_needed, query_seconds, shares_saved
 from _verdicts import compared, losses
 
 from skautoal.simulation import Results
-from skautoal.simulation.analysis._tables import setting_means
+from skautoal.simulation.analysis._scores import setting_means
 
 
 def headline(claims: Results) -> str:

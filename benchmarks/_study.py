@@ -17,7 +17,7 @@ from skautoal import (
 from skautoal.baselines import RandomStrategySampler, RandomWeightsSampler
 from skautoal.search import _search
 from skautoal.simulation import Budget, Task, imbalanced, list_methods, load_task, noisy_labels
-from skautoal.simulation.tasks._loaders import scale_inputs
+from skautoal.simulation.tasks._scaling import scale_inputs
 from skautoal.strategies import UncertaintyHerding
 
 PAPER = ["entropy", "margin", "least_confidence", "kmeans", "bald", "variation_ratio", "mean_std"]

@@ -8,7 +8,7 @@ import numpy as np
 from _names import method_name, task_name
 
 from skautoal.simulation import Results, labels_to_reach, mean_ranks
-from skautoal.simulation.analysis._tables import complete_methods, setting_means
+from skautoal.simulation.analysis._scores import complete_methods, setting_means
 
 HALF_A_POINT = 0.005
 

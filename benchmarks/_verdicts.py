@@ -17,7 +17,7 @@ from skautoal.simulation import (
     mean_ranks,
     paired_test,
 )
-from skautoal.simulation.analysis._tables import complete_methods, setting_means
+from skautoal.simulation.analysis._scores import complete_methods, setting_means
 
 
 @dataclass(frozen=True)

@@ -89,10 +89,13 @@ _NAMES = {
     # Simulation: tasks, runs, tables.
     "simulation.runs._compare": "one_thread",
     "simulation.analysis._export": "overview, write_tables",
-    "simulation.analysis._plots": "cliques",
+    "simulation.analysis._origin": "origin_of",
+    "simulation.analysis._rank_plot": "cliques",
+    "simulation.analysis._verdict": "verdict",
+    "simulation.runs._commands": "record_command, recorded_commands",
     "simulation.runs._simulate": "score",
     "simulation.runs._store": "RunStore",
-    "simulation.tasks._task": "draw_initial",
+    "simulation.tasks._rows": "draw_initial",
 }
 
 # What tests patch: a name for each, and its place as "module:attribute". A function stands

@@ -7,9 +7,12 @@ import dataclasses
 
 from ..simulation import Budget, Task, load_paper_task, load_results, load_task
 from ..simulation.analysis._export import overview, write_tables
-from ..simulation.runs._compare import Plan, plan_runs, run_plan
+from ..simulation.runs._commands import record_command
+from ..simulation.runs._compare import run_plan
 from ..simulation.runs._methods import named_methods
+from ..simulation.runs._plan import Plan, plan_runs
 from ..simulation.runs._results import FULL
+from ..simulation.runs._words import counted
 from ..simulation.tasks._variants import VARIANTS
 from ._estimate import estimate
 from ._outputs import check_output_folder
@@ -35,6 +38,7 @@ def compare_methods(options: argparse.Namespace) -> None:
         if plan.todo:
             print("Estimating the time ... ", end="", flush=True)
             print(estimate(plan, options.jobs), flush=True)
+    record_command(options.out, options.words)
     run_plan(
         plan,
         n_jobs=options.jobs,
@@ -52,23 +56,23 @@ def describe_plan(plan: Plan) -> str:
     """Return the number of runs, how many are finished, and what each setting is."""
     runs = [job for job in plan.jobs if job.budget.name != FULL]
     counts = [
-        _counted(len({job.name for job in runs}), "method"),
-        _counted(len({job.task.name for job in runs}), "task"),
-        _counted(len({job.budget.name for job in runs}), "budget"),
-        _counted(len({job.seed for job in runs}), "seed"),
+        counted(len({job.name for job in runs}), "method"),
+        counted(len({job.task.name for job in runs}), "task"),
+        counted(len({job.budget.name for job in runs}), "budget"),
+        counted(len({job.seed for job in runs}), "seed"),
     ]
     whole = len(plan.jobs) - len(runs)
     lines = [
-        f"{_counted(len(plan.jobs), 'run')}: {' x '.join(counts)}"
-        + (f", and {_counted(whole, 'training')} on a whole pool" if whole else "")
+        f"{counted(len(plan.jobs), 'run')}: {' x '.join(counts)}"
+        + (f", and {counted(whole, 'training')} on a whole pool" if whole else "")
         + f"; {len(plan.finished)} finished, {len(plan.todo)} to do."
     ]
     settings = {(job.task.name, job.budget.name): job for job in runs}
     for (task, name), job in settings.items():
         budget = job.budget
         lines.append(
-            f"  {task} ({name}): {_counted(budget.n_initial, 'label')}, then"
-            f" {_counted(budget.n_rounds, 'round')} of {budget.n_instances};"
+            f"  {task} ({name}): {counted(budget.n_initial, 'label')}, then"
+            f" {counted(budget.n_rounds, 'round')} of {budget.n_instances};"
             f" pool of {len(job.task.y_train):,}, test set of {len(job.task.y_test):,}"
         )
     return "\n".join(lines)
@@ -100,7 +104,3 @@ def _with_budget(task: Task, options: argparse.Namespace) -> Task:
         label = f"{budget.n_initial}+{budget.n_rounds}x{budget.n_instances}"
         budgets[name] = Budget(label, budget.n_initial, budget.n_instances, budget.n_rounds)
     return dataclasses.replace(task, budgets=budgets)
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -11,7 +11,8 @@ import numpy as np
 from joblib import effective_n_jobs
 
 from ..simulation import SimulationResult, simulate
-from ..simulation.runs._compare import Plan, Run, one_thread
+from ..simulation.runs._compare import one_thread
+from ..simulation.runs._plan import Plan, Run
 from ..simulation.runs._results import FULL
 
 #: No further method is timed after so many seconds.

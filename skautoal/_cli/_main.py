@@ -30,7 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         interruption.
 
     """
-    options = build_parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    options = build_parser().parse_args(words)
+    options.words = ["skautoal", *words]  # the report of a comparison names its command
     name = f"skautoal {options.command}"
     try:
         with _short_warnings(name):

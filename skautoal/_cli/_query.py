@@ -9,7 +9,7 @@ import numpy as np
 from ..samplers import BaseSampler
 from ..simulation import standard_net
 from ..simulation.runs._methods import as_sampler
-from ..simulation.tasks._loaders import scale_inputs
+from ..simulation.tasks._scaling import scale_inputs
 from ._outputs import check_output_file
 from ._picks import check_format, write_picks
 from ._samples import Labeled, Pool, read_labeled, read_pool

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from ..simulation import load_results, write_report
+from ..simulation.runs._commands import recorded_commands
 from ._outputs import check_output_file
 
 
@@ -13,5 +14,6 @@ def report(options: argparse.Namespace) -> None:
     if options.out is not None:
         check_output_file(options.out, "--out")
     results = load_results(options.folder)
-    path = write_report(results, options.out or options.folder / "report.html")
+    path = options.out or options.folder / "report.html"
+    write_report(results, path, commands=recorded_commands(options.folder))
     print(f"Written: {path}\nNext: open it in a browser.")

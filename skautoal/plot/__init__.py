@@ -1,6 +1,6 @@
-"""Figures of what a sampler did; they need matplotlib, the extra ``plot``.
+"""Plots of what a sampler did; they need matplotlib (the extra ``plot``).
 
-Figures of whole comparisons are in :mod:`skautoal.simulation`.
+Plots of whole comparisons are in :mod:`skautoal.simulation`.
 """
 
 from ._explanation import explanation

@@ -1,6 +1,9 @@
-"""Where picks lie: a map of the pool as the task model sees it."""
+"""Plot of picks: a map of the pool in the embedding space of the net."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from sklearn.decomposition import PCA
@@ -10,29 +13,34 @@ from ..samplers._explain import check_indices
 from ..samplers._query import opened
 from ._unwrap import fitted_sampler, transformed
 
-_NAMED_CLASSES = 10  # with more of them colours repeat, and a legend says nothing
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_NAMED_CLASSES = 10  # with more classes colours repeat, and a legend would mislead
 
 
-def picks(sampler, X_unlabeled, indices, *, ax=None):
-    """Draw the embeddings of a pool in two dimensions, and which samples were picked.
+def picks(
+    sampler: Any, X_unlabeled: Any, indices: Sequence[int] | np.ndarray, *, ax: Axes | None = None
+) -> Axes:
+    """Plot the embeddings of a pool in two dimensions and mark the picked samples.
 
     Parameters
     ----------
     sampler : sampler or Pipeline
-        Fitted; its model makes the embeddings.
+        Fitted sampler. Its net computes the embeddings.
     X_unlabeled : array-like, DataFrame, tensor, dict of them, or torch Dataset
-        The pool that was queried, (n_pool, ...).
+        The pool of the query, (n_pool, ...).
     indices : array-like of int of shape (b,)
-        What ``query`` returned, best first.
+        Return value of ``query``, best first.
     ax : matplotlib Axes, optional
-        Where to draw; a new figure by default.
+        Axes to draw on. By default those of a new figure.
 
     Returns
     -------
     ax : matplotlib Axes
-        With the two principal components of the pool's embeddings: a dot a sample in
-        the colour of its predicted class, a cross for labelled samples, a numbered ring
-        for picks.
+        The first two principal components of the pool's embeddings: a dot for each
+        sample in the colour of its predicted class, a cross for each labelled sample, and
+        a numbered ring for each pick.
 
     Raises
     ------
@@ -43,7 +51,7 @@ def picks(sampler, X_unlabeled, indices, *, ax=None):
     last = fitted_sampler(sampler)
     last._task.layout.check("embeddings", "A map of picks")
     with opened(last, transformed(sampler, X_unlabeled)) as (_, signals):
-        rows = check_indices(indices, signals.n_samples)
+        rows = check_indices(cast("Sequence[int]", indices), signals.n_samples)
         H = signals.embeddings.flatten(1).double().cpu().numpy()
         assert signals.labeled is not None
         labeled = signals.labeled.embeddings.flatten(1).double().cpu().numpy()
@@ -52,12 +60,15 @@ def picks(sampler, X_unlabeled, indices, *, ax=None):
     projection = PCA(min(2, *H.shape), svd_solver="full").fit(H)
     points, known = (_two_columns(projection.transform(part)) for part in (H, labeled))
     for code in np.unique(codes):
-        at = points[codes == code]
+        x, y = points[codes == code].T
         label = plain_text(last.classes_[code])
-        ax.scatter(*at.T, s=12, alpha=0.5, color=f"C{code % 10}", linewidths=0, label=label)
-    ax.scatter(*known.T, s=30, marker="x", color="black", linewidths=1, label="labelled")
+        ax.scatter(x, y, s=12, alpha=0.5, color=f"C{code % 10}", linewidths=0, label=label)
     ax.scatter(
-        *points[rows].T,
+        known[:, 0], known[:, 1], s=30, marker="x", color="black", linewidths=1, label="labelled"
+    )
+    ax.scatter(
+        points[rows, 0],
+        points[rows, 1],
         s=130,
         facecolors="none",
         edgecolors="black",
@@ -73,11 +84,12 @@ def picks(sampler, X_unlabeled, indices, *, ax=None):
         ylabel=f"second principal component ({shares[1]:.0%})",
     )
     handles, labels = ax.get_legend_handles_labels()
-    named = slice(None) if len(np.unique(codes)) <= _NAMED_CLASSES else slice(-2, None)
+    few = len(np.unique(codes)) <= _NAMED_CLASSES
+    named = slice(None) if few else slice(-2, None)
     ax.legend(
         handles[named],
         labels[named],
-        title="predicted",
+        title="predicted class" if few else None,
         fontsize=8,
         loc="upper left",
         bbox_to_anchor=(1, 1),
@@ -86,5 +98,5 @@ def picks(sampler, X_unlabeled, indices, *, ax=None):
 
 
 def _two_columns(points: np.ndarray) -> np.ndarray:
-    """Points of an embedding of one dimension lie on a line."""
+    """Pad points of one dimension with zeros, so that they lie on a line."""
     return np.pad(points, ((0, 0), (0, 2 - points.shape[1])))

@@ -1,18 +1,21 @@
-"""What the search of a sampler came to: weights of strategies, and its course."""
+"""Plots of a search: the weights of strategies, and the objective over its steps."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._utils._drawing import axes_of, plain_text
 from ._unwrap import fitted_sampler
 
-#: Parts of ``strategy_weights_`` in the order in which they come to be.
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+#: Parts of ``strategy_weights_`` in the order in which they are computed.
 _PARTS = {"labeled": "labelled samples", "pool": "pool", "batch": "batch"}
 
-#: Columns of ``search_history_`` that are drawn against the left axis.
+#: Columns of ``search_history_`` on the left axis: label and style.
 _HISTORY: dict[str, tuple[str, dict[str, Any]]] = {
     "objective": ("objective", {"color": "black", "linewidth": 2}),
     "label_gain": ("gain on the labels", {"color": "C0"}),
@@ -20,21 +23,22 @@ _HISTORY: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def strategy_weights(sampler, *, ax=None):
-    """Draw how far a sampler trusts each of its strategies.
+def strategy_weights(sampler: Any, *, ax: Axes | None = None) -> Axes:
+    """Plot the weights that a sampler gave its strategies.
 
     Parameters
     ----------
     sampler : sampler or Pipeline
-        Fitted, one that mixes or chooses strategies: with ``strategy_weights_``.
+        Fitted sampler with ``strategy_weights_``, that is one that mixes strategies or
+        chooses between them.
     ax : matplotlib Axes, optional
-        Where to draw; a new figure by default.
+        Axes to draw on. By default those of a new figure.
 
     Returns
     -------
     ax : matplotlib Axes
-        With a group of bars a strategy: mean weights over the labelled samples after
-        ``fit``, over the pool and the batch of the last query.
+        A group of bars per strategy: mean weights over the labelled samples after
+        ``fit``, and over the pool and the batch of the last query.
 
     Raises
     ------
@@ -64,27 +68,27 @@ def strategy_weights(sampler, *, ax=None):
     return ax
 
 
-def search_history(sampler, *, ax=None):
-    """Draw the course of the last search of an AutoALSampler.
+def search_history(sampler: Any, *, ax: Axes | None = None) -> Axes:
+    """Plot the objective of the last search of an AutoALSampler over its steps.
 
     Parameters
     ----------
     sampler : AutoALSampler or Pipeline
-        Fitted; after a query its search on the pool is shown, too.
+        Fitted sampler. After a query, the search on its pool is shown as well.
     ax : matplotlib Axes, optional
-        Where to draw; a new figure by default.
+        Axes to draw on. By default those of a new figure.
 
     Returns
     -------
     ax : matplotlib Axes
-        With the objective and its parts over the steps, the search on the labels first,
-        then that on the pool; on a second, logarithmic axis the norm of the gradient.
+        The objective and its parts over the steps, first of the search on the labels,
+        then of that on the pool. A second, logarithmic axis has the norm of the gradient.
 
     Raises
     ------
     ValueError
-        If nothing was searched: in modes that do not learn, with a single strategy, and
-        before the first query with an objective that only looks at the pool.
+        If there was no search: with equal weights, with a single strategy, and before the
+        first query with an objective that uses the pool only.
 
     """
     history = getattr(fitted_sampler(sampler), "search_history_", None)
@@ -100,10 +104,10 @@ def search_history(sampler, *, ax=None):
         steps = np.flatnonzero(history["phase"] == phase)
         part = history[steps]
         for column, (label, style) in _HISTORY.items():
-            # A part that is all there is would lie on the objective, one that is none at 0.
+            # A part that equals the objective would hide it; one that is 0 says nothing.
             if column == "objective" or not _none_or_all(part[column], part["objective"]):
                 (lines[label],) = ax.plot(steps, part[column], label=label, **style)
-        # A gradient of exactly zero has no place on a logarithmic axis.
+        # A logarithmic axis cannot show a gradient of exactly 0.
         norm = np.where(part["grad_norm"] > 0, part["grad_norm"], np.nan)
         label = "norm of the gradient"
         (lines[label],) = norms.plot(steps, norm, color="0.6", linewidth=0.8, label=label)
@@ -114,7 +118,16 @@ def search_history(sampler, *, ax=None):
     norms.set_yscale("log")
     norms.set_ylabel("norm of the gradient", color="0.4")
     ax.set(xlabel="step", ylabel="objective")
-    ax.legend(lines.values(), lines, fontsize=8)
+    # Above the titles of the two searches, where it covers no line of either axis.
+    ax.legend(
+        lines.values(),
+        lines.keys(),
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1.06),
+        ncols=4,
+        fontsize=8,
+        frameon=False,
+    )
     return ax
 
 

@@ -1,6 +1,8 @@
-"""The sampler that a plot is about, whatever it was wrapped in."""
+"""Finding the sampler inside what a plot is given."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
@@ -8,8 +10,17 @@ from sklearn.utils.validation import check_is_fitted
 from ..samplers import BaseSampler
 
 
-def fitted_sampler(sampler) -> BaseSampler:
-    """The sampler itself, or the last step of a pipeline; refuses others, and unfitted ones."""
+def fitted_sampler(sampler: Any) -> BaseSampler:
+    """Return the sampler itself, or the one at the end of a pipeline.
+
+    Raises
+    ------
+    TypeError
+        If there is no sampler of skautoal.
+    NotFittedError
+        If it is not fitted.
+
+    """
     last = sampler
     while isinstance(last, Pipeline):
         last = last.steps[-1][1]
@@ -22,8 +33,8 @@ def fitted_sampler(sampler) -> BaseSampler:
     return last
 
 
-def transformed(sampler, X):
-    """Samples as the sampler takes them, where pipelines stand before it."""
+def transformed(sampler: Any, X: Any) -> Any:
+    """Transform samples by the pipelines in front of the sampler."""
     while isinstance(sampler, Pipeline):
         X = sampler[:-1].transform(X) if len(sampler.steps) > 1 else X
         sampler = sampler.steps[-1][1]

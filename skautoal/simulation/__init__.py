@@ -1,27 +1,32 @@
-"""Trying methods on data whose labels are known: runs, comparisons, statistics, tasks."""
+"""Comparing methods on data with known labels: tasks, runs, statistics, plots, reports.
+
+The code is in three rooms, of which each imports only those before it: ``tasks``,
+``runs``, ``analysis``.
+"""
 
 from .analysis._plots import (
-    plot_critical_difference,
     plot_learning_curves,
     plot_penalty_matrix,
     plot_strategy_weights,
 )
-from .analysis._report import write_report
-from .analysis._statistics import (
-    confidence_interval,
+from .analysis._rank_plot import plot_critical_difference
+from .analysis._ranks import (
     critical_difference,
     friedman_test,
-    holm,
     mean_ranks,
-    paired_test,
-    penalty_matrix,
     regret,
     share_near_best,
 )
+from .analysis._report import write_report
+from .analysis._savings import cost_table, labels_saved
+from .analysis._statistics import (
+    confidence_interval,
+    holm,
+    paired_test,
+    penalty_matrix,
+)
 from .analysis._tables import (
-    cost_table,
     difference_table,
-    labels_saved,
     method_table,
     penalties_of,
     rank_summary,
@@ -33,10 +38,11 @@ from .runs._methods import list_methods
 from .runs._result import Round, SimulationResult
 from .runs._results import Results, Setting, load_results, oracle_best
 from .runs._simulate import simulate
+from .tasks._budget import Budget
 from .tasks._loaders import list_tasks, load_digits_task, load_npz_task, load_task
 from .tasks._nets import input_kind, standard_net
 from .tasks._paper import PAPER_EXPERIMENTS, PaperExperiment, load_paper_task
-from .tasks._task import Budget, Task
+from .tasks._task import Task
 from .tasks._variants import imbalanced, noisy_labels, skewed_start
 
 __all__ = [

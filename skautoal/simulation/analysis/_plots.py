@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from ..._utils._drawing import axes_of, line_styles, plain_text
+from ..._utils._drawing import axes_of, legend_beside, line_styles, plain_text
 from ..runs._results import Results, Setting
-from ._statistics import confidence_interval
-from ._tables import penalties_of, rank_summary
+from ..runs._words import counted
+from ._scores import seed_interval
+from ._tables import penalties_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _LABELS = {
     "accuracy": "accuracy",
@@ -16,8 +22,13 @@ _LABELS = {
 }
 
 
-def plot_learning_curves(results: Results, setting: Setting, *, metric="accuracy", ax=None):
-    """Mean learning curves of a setting with 95 % confidence bands.
+def plot_learning_curves(
+    results: Results, setting: Setting, *, metric: str = "accuracy", ax: Axes | None = None
+) -> Axes:
+    """Plot the mean learning curves of a setting.
+
+    With three or more seeds, a band around each curve shows the 95 % confidence interval
+    of the mean.
 
     Parameters
     ----------
@@ -26,92 +37,44 @@ def plot_learning_curves(results: Results, setting: Setting, *, metric="accuracy
     setting : Setting
         Task and budget, one of ``results.settings``.
     metric : {"accuracy", "balanced_accuracy", "log_loss"}, default="accuracy"
-        What to show.
+        Metric of the curves.
     ax : matplotlib Axes, optional
-        Where to draw; a new figure by default.
+        Axes to draw on. By default those of a new figure.
 
     Returns
     -------
     ax : matplotlib Axes
 
     """
-    ax = axes_of(ax, (6, 4))
     n_labeled, curves = results.curves(setting, metric)
+    ax = axes_of(ax, (7.5, 4 if len(curves) <= 20 else 6))
     for (method, values), style in zip(curves.items(), line_styles(), strict=False):
-        mean, half = values.mean(axis=0), confidence_interval(values.T)
-        # With two or three seeds the bands are wider than what they are about.
-        band = np.clip([mean - half, mean + half], 0, np.inf if metric == "log_loss" else 1)
+        mean, half = values.mean(axis=0), seed_interval(values.T)
         ax.plot(n_labeled, mean, label=plain_text(method), **style)
-        ax.fill_between(n_labeled, *band, color=style["color"], alpha=0.15, linewidth=0)
+        if not np.isnan(half).any():
+            # The interval of few seeds may pass the limits of the metric.
+            band = np.clip([mean - half, mean + half], 0, np.inf if metric == "log_loss" else 1)
+            ax.fill_between(n_labeled, *band, color=style["color"], alpha=0.15, linewidth=0)
     ax.set(xlabel="labels", ylabel=_LABELS[metric], title=plain_text(setting))
-    ax.legend(fontsize=8)
+    sizes = sorted({len(values) for values in curves.values()})
+    seeds = " or ".join(map(str, sizes[:-1])) + (" or " if sizes[:-1] else "")
+    legend_beside(ax, f"mean of {seeds}{counted(sizes[-1], 'seed')}" if sizes[-1] > 1 else None)
     return ax
 
 
-def plot_critical_difference(results: Results, *, metric="accuracy", alpha=0.05, ax=None):
-    """Mean ranks of methods; bars join those that Nemenyi's test does not tell apart.
+def plot_penalty_matrix(
+    results: Results, *, metric: str = "accuracy", ax: Axes | None = None
+) -> Axes:
+    """Plot a heat map of the pairwise penalty matrix, with the mean of each column below.
 
     Parameters
     ----------
     results : Results
-        The runs; methods that lack a setting are left out.
+        The runs, of at least two seeds. Methods that lack a setting are left out.
     metric : {"accuracy", "balanced_accuracy", "log_loss"}, default="accuracy"
-        What the areas are of.
-    alpha : float, default=0.05
-        Significance level.
+        Metric of the curves.
     ax : matplotlib Axes, optional
-        Where to draw; a new figure by default.
-
-    Returns
-    -------
-    ax : matplotlib Axes
-
-    """
-    summary = rank_summary(results, metric, alpha)
-    names, ranks = list(summary["ranks"]), np.array(list(summary["ranks"].values()))
-    width = summary["critical_difference"]
-    groups = cliques(ranks, width)
-    n = len(names)
-    ax = axes_of(ax, (5 + 0.16 * max(len(plain_text(name)) for name in names), 1 + 0.25 * n))
-    # From the top: the axis, the bars of the groups, a line for each method.
-    top = 0.5 + 0.3 * len(groups)
-    low, high = 1 - 0.1, n + 0.1
-    for number, (first, last) in enumerate(groups):
-        height = -0.4 - 0.3 * number
-        ax.plot([ranks[first], ranks[last]], [height] * 2, color="black", linewidth=3)
-    for i, (name, rank) in enumerate(zip(names, ranks, strict=True)):
-        left = i < (n + 1) // 2
-        height = -top - 0.5 * (i if left else n - 1 - i)
-        end = low - 0.2 if left else high + 0.2
-        ax.plot([rank, rank, end], [0, height, height], color="0.3", linewidth=0.8, clip_on=False)
-        text = f"{plain_text(name)}  {rank:.2f} " if left else f" {rank:.2f}  {plain_text(name)}"
-        ax.text(end, height, text, ha="right" if left else "left", va="center", fontsize=9)
-    if np.isfinite(width):
-        ax.plot([1, 1 + width], [0.8, 0.8], color="black", linewidth=1.5, clip_on=False)
-        ax.text(1 + width / 2, 0.9, f"critical difference {width:.2f}", ha="center", fontsize=9)
-    ax.set(xlim=(low, high), ylim=(-top - 0.5 * n / 2 - 0.3, 1.3))
-    ax.spines["bottom"].set_position(("data", 0))
-    for side in ("left", "right", "top"):
-        ax.spines[side].set_visible(False)
-    ax.set_yticks([])
-    every = 1 if n <= 15 else 5  # numbers of more methods would touch each other
-    ax.set_xticks([1, *range(5, n + 1, every)] if every > 1 else range(1, n + 1))
-    ax.xaxis.set_ticks_position("top")
-    ax.spines["top"].set_position(("data", 0))
-    return ax
-
-
-def plot_penalty_matrix(results: Results, *, metric="accuracy", ax=None):
-    """Heat map of the pairwise penalty matrix, with the mean of each column below.
-
-    Parameters
-    ----------
-    results : Results
-        The runs, of at least two seeds; methods that lack a setting are left out.
-    metric : {"accuracy", "balanced_accuracy", "log_loss"}, default="accuracy"
-        What is compared.
-    ax : matplotlib Axes, optional
-        Where to draw; a new figure by default.
+        Axes to draw on. By default those of a new figure.
 
     Returns
     -------
@@ -132,12 +95,18 @@ def plot_penalty_matrix(results: Results, *, metric="accuracy", ax=None):
     ax.axhline(n - 0.5, color="white", linewidth=3)
     ax.set_xticks(range(n), labels, rotation=45, ha="right")
     ax.set_yticks(range(n + 1), [*labels, "mean of column"])
-    ax.set_title(f"row beats column (of {len(results.settings)} settings)", fontsize=10)
+    ax.set_title(
+        "row significantly better than column: share of"
+        f"\nrounds, sum over {counted(len(results.settings), 'setting')}",
+        fontsize=9,
+    )
     return ax
 
 
-def plot_strategy_weights(results: Results, method: str, setting: Setting, *, ax=None):
-    """Weights that a searching method gave its candidates, over the rounds, mean of seeds.
+def plot_strategy_weights(
+    results: Results, method: str, setting: Setting, *, ax: Axes | None = None
+) -> Axes:
+    """Plot the weights that a method gave its strategies in each round, mean over seeds.
 
     Parameters
     ----------
@@ -148,11 +117,16 @@ def plot_strategy_weights(results: Results, method: str, setting: Setting, *, ax
     setting : Setting
         Task and budget.
     ax : matplotlib Axes, optional
-        Where to draw; a new figure by default.
+        Axes to draw on. By default those of a new figure.
 
     Returns
     -------
     ax : matplotlib Axes
+
+    Raises
+    ------
+    ValueError
+        If the method recorded no weights.
 
     """
     runs = [
@@ -169,25 +143,17 @@ def plot_strategy_weights(results: Results, method: str, setting: Setting, *, ax
         ],
         axis=0,
     )
-    ax = axes_of(ax, (6, 4))
+    ax = axes_of(ax, (7.5, 4 if len(names) <= 20 else 6))
+    from matplotlib.ticker import MaxNLocator
+
     for column, style in zip(range(len(names)), line_styles(), strict=False):
         ax.plot(rounds, weights[:, column], label=plain_text(names[column]), **style)
     ax.set(
         xlabel="round",
         ylabel="mean weight",
         title=f"{plain_text(method)} on {plain_text(setting)}",
-        ylim=0,
     )
-    ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.legend(fontsize=8)
+    ax.set_ylim(bottom=0)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    legend_beside(ax)
     return ax
-
-
-def cliques(ranks: np.ndarray, difference: float) -> list[tuple[int, int]]:
-    """Largest groups of methods within a difference: first and last of each, ranks sorted."""
-    groups: list[tuple[int, int]] = []
-    for first in range(len(ranks)):
-        last = int(np.searchsorted(ranks, ranks[first] + difference, side="right")) - 1
-        if last > first and (not groups or last > groups[-1][1]):
-            groups.append((first, last))
-    return groups

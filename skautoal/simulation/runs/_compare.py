@@ -1,80 +1,90 @@
-"""Many runs: methods x tasks x seeds, side by side, resumable."""
+"""Comparisons: many runs, each written when it ends, so that a later call can go on."""
 
 from __future__ import annotations
 
+import os
+import sys
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
-from numbers import Integral
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from joblib import Parallel, delayed, effective_n_jobs
 from threadpoolctl import threadpool_limits
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
-from ..._utils._fingerprint import describe
 from ...exceptions import SimulationError, SkautoalWarning
-from ..tasks._loaders import load_task
-from ..tasks._task import Budget, Task
-from ._methods import as_sampler, named_methods
+from ..tasks._budget import Budget
+from ..tasks._task import Task
+from ._plan import Plan, Run, plan_runs
 from ._result import SimulationResult
-from ._results import FULL, Results
+from ._results import Results
 from ._simulate import simulate
-from ._store import RunStore
+from ._store import software
+from ._words import counted
 
 
 def compare(
-    methods,
-    tasks,
+    methods: Any,
+    tasks: Task | str | os.PathLike[str] | Sequence[Task | str | os.PathLike[str]],
     *,
-    seeds=10,
-    budgets=("low", "mid"),
-    full_data=False,
-    out=None,
-    n_jobs=None,
-    on_error="raise",
-    verbose=1,
+    seeds: int | Sequence[int] = 10,
+    budgets: str | Budget | Sequence[str | Budget] = ("low", "mid"),
+    full_data: bool = False,
+    out: str | os.PathLike[str] | None = None,
+    n_jobs: int | None = None,
+    on_error: str = "raise",
+    verbose: int = 1,
 ) -> Results:
-    """Run methods on tasks with several seeds and gather the results.
+    """Run methods on tasks with several seeds and collect the results.
 
     Runs go through joblib: a backend registered with :func:`joblib.parallel_config`
-    (threads, dask, ray) carries them wherever it reaches. With ``out`` each finished run
-    is written at once, and a later call with the same arguments does only what is
-    missing; its table is the same to the last bit as that of one uninterrupted call,
-    times excepted. Every run computes in one thread, so that the number of processes
-    does not change a digit.
+    (threads, dask, ray) spreads them over its workers. With ``out`` each run is written
+    when it ends, and a later call with the same arguments does only the missing ones. Its
+    table then equals that of one uninterrupted call to the last bit, except for the
+    times. Each run uses one thread, so that the number of processes does not change the
+    numbers.
 
     Parameters
     ----------
     methods : str, strategy, sampler, list or dict of them
-        Names (see :func:`list_methods`), strategies, functions of signals, samplers; a
-        dict gives them names of your own.
+        Names (see :func:`list_methods`), strategies, functions of the signals, samplers.
+        A dict maps names of your own to methods.
     tasks : Task, str, or list of them
         Tasks, or names that :func:`load_task` knows.
     seeds : int or list of int, default=10
-        Seeds, or how many: 0, 1, 2, ... Runs of one seed are paired: same first samples,
-        same weights of the nets at the start of each round.
+        The seeds, or their number: 0, 1, 2, ... Runs with the same seed are paired: they
+        have the same first samples and, in each round, nets with the same initial weights.
     budgets : str, Budget, or list of them, default=("low", "mid")
-        Budgets; see :meth:`Task.budget`.
+        Labelling budgets; see :meth:`Task.budget`.
     full_data : bool, default=False
-        Whether to train on each whole pool as well, with the first seed: the reference
-        of :func:`labels_saved`.
+        Whether to train a net on each whole pool as well, with the first seed. It is the
+        reference of :func:`labels_saved`.
     out : path-like, optional
-        Folder of finished runs.
+        Folder to keep finished runs in.
     n_jobs : int, optional
-        Runs at a time, as in joblib. Nets defined in a notebook cannot go to other
-        processes: put their classes into a file.
+        Number of parallel runs, as in joblib. Nets defined in a notebook cannot be sent
+        to other processes: put their classes into a file.
     on_error : {"raise", "warn"}, default="raise"
-        What to do when a run fails: stop, or warn and go on with the others.
+        What to do when a run fails: stop with an error, or warn and continue with the
+        other runs.
     verbose : int, default=1
-        1 shows a progress bar.
+        0 is silent. 1 writes a line for each run that ends to standard error, and shows a
+        progress bar on terminals.
 
     Returns
     -------
     results : Results
         In the order tasks, budgets, methods, seeds.
+
+    Raises
+    ------
+    SimulationError
+        If a run fails and ``on_error`` is "raise". Runs finished before are kept in
+        ``out``.
 
     Examples
     --------
@@ -83,117 +93,57 @@ def compare(
     >>> results = compare(["random", "margin"], task, seeds=2, verbose=0,
     ...                   budgets=Budget("tiny", 20, 10, 2))
     >>> results
-    Results(4 runs: 2 methods, 1 settings, 2 seeds)
+    Results(4 runs: 2 methods, 1 setting, 2 seeds)
 
     """
     if on_error not in ("raise", "warn"):
         raise ValueError(f"'on_error' must be 'raise' or 'warn'; got {on_error!r}.")
     plan = plan_runs(methods, tasks, seeds=seeds, budgets=budgets, full_data=full_data, out=out)
+    if verbose and plan.finished:
+        total = counted(len(plan.jobs), "run")
+        print(f"{len(plan.finished)} of {total} found in {out}", file=sys.stderr)
     return run_plan(plan, n_jobs=n_jobs, on_error=on_error, verbose=verbose)
 
 
-@dataclass(frozen=True)
-class Run:
-    """One run: what to do, and its complete description."""
-
-    name: str
-    method: object
-    task: Task
-    budget: Budget
-    seed: int
-    config: dict
-
-
-@dataclass(frozen=True)
-class Plan:
-    """All runs of a comparison, and the results of those that are finished, by number."""
-
-    jobs: list[Run]
-    finished: dict[int, SimulationResult]
-    store: RunStore | None
-
-    @property
-    def todo(self) -> list[Run]:
-        """Runs that are not finished."""
-        return [job for number, job in enumerate(self.jobs) if number not in self.finished]
-
-
-def plan_runs(methods, tasks, *, seeds, budgets, full_data, out) -> Plan:
-    """Return what :func:`compare` will do; parameters as there."""
-    jobs = _jobs(
-        named_methods(methods), _as_tasks(tasks), _as_seeds(seeds), _as_list(budgets), full_data
-    )
-    store = None if out is None else RunStore(out)
-    finished: dict[int, SimulationResult] = {}
-    if store is not None:
-        found = ((number, store.get(job.config)) for number, job in enumerate(jobs))
-        finished = {number: result for number, result in found if result is not None}
-        store.warn_of_differences()
-    return Plan(jobs, finished, store)
-
-
-def run_plan(plan: Plan, *, n_jobs, on_error, verbose) -> Results:
-    """Do the runs of a plan that are missing; parameters as those of :func:`compare`."""
-    jobs, finished, store = plan.jobs, dict(plan.finished), plan.store
-    todo = [(number, job) for number, job in enumerate(jobs) if number not in finished]
-    bar = tqdm(total=len(jobs), initial=len(finished), desc="runs", disable=not verbose)
-    # Here for runs in this process; workers of another process limit their own.
-    with bar, one_thread():
-        for number, result in _stream(todo, n_jobs):
-            if isinstance(result, _Failure):
-                _report(result, on_error)
-            else:
-                finished[number] = result
-                if store is not None:
-                    store.put(jobs[number].config, result)
+def run_plan(plan: Plan, *, n_jobs: int | None, on_error: str, verbose: int) -> Results:
+    """Do the missing runs of a plan; the parameters are those of :func:`compare`."""
+    finished, total = dict(plan.finished), len(plan.jobs)
+    todo = [(number, job) for number, job in enumerate(plan.jobs) if number not in finished]
+    # None: a bar on terminals only. In files and notebooks, the lines say enough.
+    disable = None if verbose else True
+    # This limits runs in this process; those in other processes limit themselves.
+    with (
+        tqdm(total=total, initial=len(finished), desc="runs", disable=disable) as bar,
+        one_thread(),
+    ):
+        for done, (number, result) in enumerate(_stream(todo, n_jobs), total - len(todo) + 1):
+            job = plan.jobs[number]
             bar.update()
+            if isinstance(result, _Failure):
+                _report(job, result, on_error)
+                continue
+            finished[number] = replace(result, config=job.config, software=software())
+            if plan.store is not None:
+                plan.store.put(job.config, result)
+            if verbose:
+                bar.write(f"{done}/{total} {_line_of(job, result)}", sys.stderr)
     return Results(finished[number] for number in sorted(finished))
+
+
+def _line_of(job: Run, result: SimulationResult) -> str:
+    last = result.rounds[-1]
+    seconds = sum(result.seconds_train) + sum(result.seconds_query)
+    return (
+        f"{job.title}: accuracy {last.accuracy:.3f} with {last.n_labeled:,} labels, {seconds:.1f} s"
+    )
 
 
 @dataclass(frozen=True)
 class _Failure:
-    """A run that raised; text, because exceptions do not always survive a process."""
+    """The error of a run as text, because not every exception can be pickled."""
 
-    job: str
     error: str
     trace: str
-
-
-def _jobs(methods, tasks, seeds, budgets, full_data) -> list[Run]:
-    configs = {name: describe(as_sampler(method)) for name, method in methods.items()}
-    jobs = []
-    for task in tasks:
-        runs = [
-            (name, method, configs[name], budget, seed)
-            for budget in _as_budgets(budgets, task)
-            for name, method in methods.items()
-            for seed in seeds
-        ]
-        if full_data:
-            everything = Budget(FULL, len(task.y_train), 1, 0)
-            config = describe(as_sampler("random"))
-            runs.append(("random", "random", config, everything, seeds[0]))
-        task_config = _describe_task(task)
-        for name, method, method_config, budget, seed in runs:
-            config = {
-                "name": name,
-                "method": method_config,
-                "task": task_config,
-                "budget": asdict(budget),
-                "seed": seed,
-            }
-            jobs.append(Run(name, method, task, budget, seed, config))
-    return jobs
-
-
-def _describe_task(task: Task) -> dict:
-    parts = {field: getattr(task, field) for field in ("X_train", "y_train", "X_test", "y_test")}
-    return {
-        "name": task.name,
-        "initial": task.initial,
-        "net": describe(task.build_net()),
-        **{field: describe(part) for field, part in parts.items()},
-    }
 
 
 def _run(number: int, job: Run) -> tuple[int, SimulationResult | _Failure]:
@@ -214,19 +164,20 @@ def _run(number: int, job: Run) -> tuple[int, SimulationResult | _Failure]:
                 initial=task.initial,
             )
     except Exception as exc:
-        name = f"{job.name!r} on {task.name!r} ({budget.name}, seed {job.seed})"
-        return number, _Failure(name, f"{type(exc).__name__}: {exc}", traceback.format_exc())
+        return number, _Failure(f"{type(exc).__name__}: {exc}", traceback.format_exc())
     return number, replace(result, method=job.name, task=task.name, budget=budget.name)
 
 
-def _stream(todo, n_jobs) -> Iterator[tuple[int, SimulationResult | _Failure]]:
-    """Results as they come, in any order."""
+def _stream(
+    todo: list[tuple[int, Run]], n_jobs: int | None
+) -> Iterator[tuple[int, SimulationResult | _Failure]]:
+    """Yield results as they come, in any order."""
     calls = [delayed(_run)(number, job) for number, job in todo]
     try:
         parallel = Parallel(n_jobs=n_jobs, batch_size=1, return_as="generator_unordered")
     except ValueError:
-        # Backends built on multiprocessing pools (ray's) return lists only: rather many
-        # short lists, so that little is lost when the process is killed.
+        # Backends built on multiprocessing pools (ray's) return lists only. Many short
+        # lists lose less than one long list when the process is killed.
         step = 2 * effective_n_jobs(n_jobs)
         for start in range(0, len(calls), step):
             yield from Parallel(n_jobs=n_jobs, batch_size=1)(calls[start : start + step])
@@ -235,8 +186,8 @@ def _stream(todo, n_jobs) -> Iterator[tuple[int, SimulationResult | _Failure]]:
 
 
 @contextmanager
-def one_thread():
-    """Numbers of a run must not depend on how many threads there happen to be."""
+def one_thread() -> Iterator[None]:
+    """Use one thread: sums of floats depend on the number of threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -246,43 +197,11 @@ def one_thread():
         torch.set_num_threads(before)
 
 
-def _report(failure: _Failure, on_error: str) -> None:
-    message = f"The run of {failure.job} failed. {failure.error}"
+def _report(job: Run, failure: _Failure, on_error: str) -> None:
+    message = f"The run of {job.title} failed. {failure.error}"
     if on_error == "raise":
         raise SimulationError(
-            f"{message}\nFinished runs are kept in 'out'; on_error='warn' goes on with the"
+            f"{message}\nFinished runs are kept in 'out'; on_error='warn' continues with the"
             f" others.\n\n{failure.trace}"
         )
     warnings.warn(message, SkautoalWarning, stacklevel=3)
-
-
-def _as_list(value) -> list:
-    return list(value) if isinstance(value, (list, tuple)) else [value]
-
-
-def _as_tasks(tasks) -> list[Task]:
-    tasks = [task if isinstance(task, Task) else load_task(task) for task in _as_list(tasks)]
-    names = [task.name for task in tasks]
-    if len(set(names)) != len(names) or not names:
-        raise ValueError(f"'tasks' must hold tasks with distinct names; got {names}.")
-    return tasks
-
-
-def _as_seeds(seeds) -> list[int]:
-    if isinstance(seeds, Integral) and not isinstance(seeds, bool):
-        seeds = range(seeds)
-    seeds = list(seeds)
-    fine = all(isinstance(seed, Integral) and int(seed) >= 0 for seed in seeds)
-    if not fine or not seeds or len(set(seeds)) != len(seeds):
-        raise ValueError(
-            f"'seeds' must be a number of seeds >= 1 or distinct integers >= 0; got {seeds}."
-        )
-    return [int(seed) for seed in seeds]
-
-
-def _as_budgets(budgets, task: Task) -> list[Budget]:
-    budgets = [r if isinstance(r, Budget) else task.budget(r) for r in budgets]
-    names = [budget.name for budget in budgets]
-    if len(set(names)) != len(names) or FULL in names or not names:
-        raise ValueError(f"'budgets' must have distinct names other than {FULL!r}; got {names}.")
-    return budgets

@@ -1,21 +1,23 @@
-"""Sums of one learning curve: its area, and the labels it takes to reach a target."""
+"""Summaries of one learning curve: its area, and the labels needed to reach a target."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 
-def aubc(n_labeled, values) -> float:
-    """Area under the budget curve, by trapezoids, divided by the width of the budget.
+def aubc(n_labeled: ArrayLike, values: ArrayLike) -> float:
+    """Compute the area under the budget curve, divided by the width of the budget.
 
-    It is the mean height of the curve, on the scale of ``values``.
+    The trapezoidal rule is used. The result is the mean height of the curve, on the scale
+    of ``values``.
 
     Parameters
     ----------
     n_labeled : array-like of shape (n_rounds,)
-        Labels, increasing.
+        Number of labels in each round, increasing.
     values : array-like of shape (n_rounds,)
-        Accuracy, say, at each of them.
+        Value in each round, for example accuracy.
 
     Returns
     -------
@@ -28,29 +30,31 @@ def aubc(n_labeled, values) -> float:
     0.7333
 
     """
-    n, values = _curve(n_labeled, values)
+    n, heights = _curve(n_labeled, values)
     if len(n) == 1:
-        return float(values[0])
-    heights = (values[1:] + values[:-1]) / 2
-    return float((heights * np.diff(n)).sum() / (n[-1] - n[0]))
+        return float(heights[0])
+    means = (heights[1:] + heights[:-1]) / 2
+    return float((means * np.diff(n)).sum() / (n[-1] - n[0]))
 
 
-def labels_to_reach(n_labeled, values, target: float) -> float:
-    """Labels at which a curve first reaches a target, between rounds by a straight line.
+def labels_to_reach(n_labeled: ArrayLike, values: ArrayLike, target: float) -> float:
+    """Compute the number of labels at which a curve first reaches a target.
+
+    The curve is interpolated linearly between rounds.
 
     Parameters
     ----------
     n_labeled : array-like of shape (n_rounds,)
-        Labels, increasing.
+        Number of labels in each round, increasing.
     values : array-like of shape (n_rounds,)
-        Accuracy, say, at each of them.
+        Value in each round, for example accuracy.
     target : float
-        Height to reach.
+        Value to reach.
 
     Returns
     -------
     labels : float
-        Infinite if the curve never gets there.
+        Infinite if the curve never reaches the target.
 
     Examples
     --------
@@ -59,22 +63,22 @@ def labels_to_reach(n_labeled, values, target: float) -> float:
     30.0
 
     """
-    n, values = _curve(n_labeled, values)
-    reached = np.flatnonzero(values >= target)
+    n, heights = _curve(n_labeled, values)
+    reached = np.flatnonzero(heights >= target)
     if len(reached) == 0:
         return float("inf")
     i = reached[0]
     if i == 0:
         return float(n[0])
-    share = (target - values[i - 1]) / (values[i] - values[i - 1])
+    share = (target - heights[i - 1]) / (heights[i] - heights[i - 1])
     return float(n[i - 1] + share * (n[i] - n[i - 1]))
 
 
-def _curve(n_labeled, values) -> tuple[np.ndarray, np.ndarray]:
-    n, values = np.asarray(n_labeled, dtype=float), np.asarray(values, dtype=float)
-    if n.ndim != 1 or n.shape != values.shape or len(n) == 0 or (np.diff(n) <= 0).any():
+def _curve(n_labeled: ArrayLike, values: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    n, heights = np.asarray(n_labeled, dtype=float), np.asarray(values, dtype=float)
+    if n.ndim != 1 or n.shape != heights.shape or len(n) == 0 or (np.diff(n) <= 0).any():
         raise ValueError(
             "'n_labeled' must increase and hold one number for each of 'values'; got"
-            f" shapes {n.shape} and {values.shape}."
+            f" shapes {n.shape} and {heights.shape}."
         )
-    return n, values
+    return n, heights

@@ -1,8 +1,9 @@
-"""Methods by name: whatever the user gives becomes a sampler ready for a run."""
+"""Methods by name: turning what the user gives into a sampler ready for a run."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from sklearn.base import clone
 
@@ -12,8 +13,8 @@ from ...samplers._base import BaseSampler
 from ...search import Search
 from ...strategies import STRATEGIES, get_strategy
 
-#: Parameters of AutoALSampler that are methods of their own.
-AUTOAL: dict[str, dict] = {
+#: Names of methods that are AutoALSampler with certain parameters.
+AUTOAL: dict[str, dict[str, Any]] = {
     "auto": {},
     "search": {"search": Search()},
     "vote": {"batch_builder": "top"},
@@ -24,7 +25,7 @@ _SAMPLER_METHODS = ("fit", "query", "teach", "predict_proba", "set_params")
 
 
 def list_methods() -> list[str]:
-    """Names that :func:`simulate`, :func:`compare` and the command line know.
+    """List the names that :func:`simulate`, :func:`compare` and the command line accept.
 
     Returns
     -------
@@ -40,38 +41,47 @@ def list_methods() -> list[str]:
     return [*AUTOAL, *_other_samplers(), *STRATEGIES]
 
 
-def as_sampler(method) -> BaseSampler:
-    """A new, unfitted sampler from a name, a strategy, a function of signals or a sampler.
+def as_sampler(method: Any) -> Any:
+    """Return a new, unfitted sampler for a method.
 
     Parameters
     ----------
     method : str, Strategy, callable or sampler
-        Names are those of :func:`list_methods`.
+        Names are those of :func:`list_methods`. A callable is a function of the signals.
+
+    Returns
+    -------
+    sampler : sampler
 
     """
     if isinstance(method, str):
-        if method in AUTOAL:
-            return AutoALSampler(**AUTOAL[method])
-        if method in _other_samplers():
-            return _other_samplers()[method]()
-        try:
-            return StrategySampler(strategy=get_strategy(method))
-        except ValueError as exc:
-            if method in STRATEGIES:
-                raise
-            hint = str(exc).split(" Known are")[0].split(".")[1:]
-            raise ValueError(
-                f"Unknown method {method!r}.{'.'.join(hint)} Known are {sorted(list_methods())}."
-            ) from None
-    if not isinstance(method, type) and all(hasattr(method, name) for name in _SAMPLER_METHODS):
-        return clone(method)
+        return _named_sampler(method)
     if isinstance(method, type):
         raise TypeError(f"'method' is the class {method.__name__}; give an object.")
+    if all(hasattr(method, name) for name in _SAMPLER_METHODS):
+        return clone(method)
     return StrategySampler(strategy=get_strategy(method))
 
 
-def method_name(method) -> str:
-    """Name of a method in tables."""
+def _named_sampler(name: str) -> BaseSampler:
+    if name in AUTOAL:
+        return AutoALSampler(**AUTOAL[name])
+    if name in _other_samplers():
+        return _other_samplers()[name]()
+    try:
+        return StrategySampler(strategy=get_strategy(name))
+    except ValueError as exc:
+        if name in STRATEGIES:
+            raise
+        # The message lists strategies only; methods are more than that. Its hint is kept.
+        hint = str(exc).split(" Known are")[0].split(".")[1:]
+        raise ValueError(
+            f"Unknown method {name!r}.{'.'.join(hint)} Known are {sorted(list_methods())}."
+        ) from None
+
+
+def method_name(method: Any) -> str:
+    """Return the name of a method in tables."""
     if isinstance(method, str):
         return method
     if isinstance(method, BaseSampler) or hasattr(method, "teach"):
@@ -81,8 +91,8 @@ def method_name(method) -> str:
     return get_strategy(method).name
 
 
-def named_methods(methods) -> dict[str, object]:
-    """Methods with distinct names, from one, a list or a mapping of names."""
+def named_methods(methods: Any) -> dict[str, Any]:
+    """Return methods by distinct names, from one method, a list or a mapping of names."""
     if isinstance(methods, Mapping):
         named = {str(name): method for name, method in methods.items()}
     else:
@@ -98,12 +108,12 @@ def named_methods(methods) -> dict[str, object]:
     if not named:
         raise ValueError("'methods' is empty; give at least one.")
     for method in named.values():
-        as_sampler(method)
+        as_sampler(method)  # an unknown name is an error before any run
     return named
 
 
 def _other_samplers() -> dict[str, type[BaseSampler]]:
-    """The other samplers of the package by short name: ``"albl"`` for ALBLSampler."""
+    """Return the other samplers of the package by short name: ``"albl"`` for ALBLSampler."""
     rooms = (samplers, baselines)
     classes = (getattr(room, name) for room in rooms for name in room.__all__)
     return {

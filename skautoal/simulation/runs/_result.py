@@ -1,37 +1,38 @@
-"""What a run leaves behind: one row a round, and the sums of a whole run."""
+"""The result of one run: a row for each round, and summaries of the whole run."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 
 from ..._utils._frames import as_frame
 from ._curves import aubc
 
-#: Columns that say how good a net is.
+#: Columns that measure the quality of a net.
 METRICS = ("accuracy", "balanced_accuracy", "log_loss")
 
-#: Columns that differ from one execution to the next.
+#: Columns that differ between two executions of the same run.
 SECONDS = ("seconds_train", "seconds_query")
 
 
 @dataclass(frozen=True)
 class Round:
-    """A net trained on all labels so far.
+    """One round of a run: a net trained on all labels so far.
 
     Attributes
     ----------
     n_labeled : int
-        Labels it was trained on.
+        Number of labels that the net was trained on.
     accuracy, balanced_accuracy, log_loss : float
-        On the test set.
+        Scores on the test set.
     picked : list of int
-        Rows of the pool whose labels this round brought; the first samples in round 0.
+        Rows of the pool labelled in this round; the first samples in round 0.
     class_histogram : list of int
-        Labels of each class so far, in the order of the classes.
+        Number of labels of each class so far, in the order of the classes.
     strategy_weights : dict of str to float, or None
-        How much the query trusted each candidate, for samplers that say so.
+        Weight that the query gave to each strategy. None for samplers without weights.
 
     """
 
@@ -55,10 +56,17 @@ class SimulationResult:
     seed : int or None
         Seed of the run.
     rounds : list of Round
-        One more than queries: the first is trained on the first samples alone.
+        One more than there are queries: the first net is trained on the first samples
+        alone.
     seconds_train, seconds_query : list of float
-        Time of training in each round, and of the query that brought its labels (0 in
-        round 0), a search included.
+        Seconds of the training in each round, and of the query before it (0 in round 0),
+        including a search.
+    config : dict or None
+        Complete description of method, task, net, budget and seed in plain values. None
+        if the run was not made by :func:`compare`.
+    software : dict of str to str, or None
+        Versions that the run was computed with. None if it was not made by
+        :func:`compare`.
 
     """
 
@@ -69,10 +77,12 @@ class SimulationResult:
     rounds: list[Round] = field(default_factory=list)
     seconds_train: list[float] = field(default_factory=list)
     seconds_query: list[float] = field(default_factory=list)
+    config: dict[str, Any] | None = field(default=None, repr=False)
+    software: dict[str, str] | None = field(default=None, repr=False)
 
     @property
     def n_labeled(self) -> np.ndarray:
-        """Labels in each round."""
+        """Number of labels in each round."""
         return np.array([row.n_labeled for row in self.rounds])
 
     @property
@@ -81,12 +91,12 @@ class SimulationResult:
         return np.concatenate([row.picked for row in self.rounds]).astype(np.int64)
 
     def curve(self, metric: str = "accuracy") -> np.ndarray:
-        """Values of a metric, one a round.
+        """Return the value of a metric in each round.
 
         Parameters
         ----------
         metric : {"accuracy", "balanced_accuracy", "log_loss"}, default="accuracy"
-            Which.
+            Name of the metric.
 
         Returns
         -------
@@ -98,12 +108,12 @@ class SimulationResult:
         return np.array([getattr(row, metric) for row in self.rounds])
 
     def aubc(self, metric: str = "accuracy") -> float:
-        """Area under the budget curve; see :func:`aubc`.
+        """Compute the area under the budget curve; see :func:`aubc`.
 
         Parameters
         ----------
         metric : {"accuracy", "balanced_accuracy", "log_loss"}, default="accuracy"
-            Which.
+            Name of the metric.
 
         Returns
         -------
@@ -112,8 +122,8 @@ class SimulationResult:
         """
         return aubc(self.n_labeled, self.curve(metric))
 
-    def rows(self, *, seconds: bool = True) -> list[dict]:
-        """One dict a round, with the names of the run.
+    def rows(self, *, seconds: bool = True) -> list[dict[str, Any]]:
+        """Return one dict for each round, with the names of the run.
 
         Parameters
         ----------
@@ -134,8 +144,8 @@ class SimulationResult:
                 rows[-1] |= {column: getattr(self, column)[number] for column in SECONDS}
         return rows
 
-    def to_frame(self, *, seconds: bool = True):
-        """The rows as a pandas DataFrame; needs pandas (the extra ``data``).
+    def to_frame(self, *, seconds: bool = True) -> Any:
+        """Return the rows as a pandas DataFrame; needs pandas (the extra ``data``).
 
         Parameters
         ----------

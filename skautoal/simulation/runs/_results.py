@@ -1,17 +1,20 @@
-"""The runs of a comparison: as a table, and as the arrays that statistics take."""
+"""The results of a comparison: its runs as a table, and as arrays for statistics."""
 
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, overload
 
 import numpy as np
 
 from ..._utils._frames import as_frame
 from ._result import SimulationResult
 from ._store import RunStore
+from ._words import counted
 
 #: Budget of the runs that train on the whole pool, for reference.
 FULL = "full"
@@ -19,7 +22,7 @@ FULL = "full"
 
 @dataclass(frozen=True)
 class Setting:
-    """A task under a budget: what methods are compared on.
+    """A task with a budget: methods are compared within one setting.
 
     Attributes
     ----------
@@ -35,35 +38,35 @@ class Setting:
         return f"{self.task} ({self.budget})"
 
 
-class Results(Sequence):
-    """Runs of several methods, in a fixed order; a sequence of SimulationResult.
+class Results(Sequence[SimulationResult]):
+    """The runs of a comparison, in a fixed order.
 
     Parameters
     ----------
     runs : iterable of SimulationResult
-        The runs; two of the same method, task, budget and seed are an error.
+        The runs. Two runs of the same method, task, budget and seed are an error.
 
     Attributes
     ----------
     methods : list of str
         Methods in order of appearance.
     settings : list of Setting
-        Tasks under budgets in order of appearance.
+        Tasks with budgets in order of appearance.
     seeds : list of int
         Seeds, sorted.
 
     """
 
-    def __init__(self, runs: Iterable[SimulationResult]):
+    def __init__(self, runs: Iterable[SimulationResult]) -> None:
         self._runs = list(runs)
-        self._by_name: dict[tuple, SimulationResult] = {}
+        self._by_name: dict[tuple[str, str, str, int | None], SimulationResult] = {}
         for run in self._runs:
             name = (run.method, run.task, run.budget, run.seed)
             if name in self._by_name:
                 raise ValueError(
                     f"There are two different runs of {run.method!r} on {run.task!r}"
                     f" ({run.budget}) with seed {run.seed}: their configurations differ."
-                    " Keep studies in folders of their own, or give the methods names."
+                    " Keep each study in a folder of its own, or give the methods names."
                 )
             self._by_name[name] = run
         compared = [run for run in self._runs if run.budget != FULL]
@@ -75,17 +78,21 @@ class Results(Sequence):
     def __len__(self) -> int:
         return len(self._runs)
 
-    def __getitem__(self, index):
+    @overload
+    def __getitem__(self, index: int) -> SimulationResult: ...
+    @overload
+    def __getitem__(self, index: slice) -> Results: ...
+    def __getitem__(self, index: int | slice) -> SimulationResult | Results:
         return Results(self._runs[index]) if isinstance(index, slice) else self._runs[index]
 
     def __repr__(self) -> str:
         return (
-            f"Results({len(self)} runs: {len(self.methods)} methods, {len(self.settings)}"
-            f" settings, {len(self.seeds)} seeds)"
+            f"Results({counted(len(self), 'run')}: {counted(len(self.methods), 'method')},"
+            f" {counted(len(self.settings), 'setting')}, {counted(len(self.seeds), 'seed')})"
         )
 
-    def rows(self, *, seconds: bool = True) -> list[dict]:
-        """One dict for each round of each run; see :meth:`SimulationResult.rows`.
+    def rows(self, *, seconds: bool = True) -> list[dict[str, Any]]:
+        """Return one dict for each round of each run; see :meth:`SimulationResult.rows`.
 
         Parameters
         ----------
@@ -100,8 +107,8 @@ class Results(Sequence):
         """
         return [row for run in self._runs for row in run.rows(seconds=seconds)]
 
-    def to_frame(self, *, seconds: bool = True):
-        """The rows as a pandas DataFrame; needs pandas (the extra ``data``).
+    def to_frame(self, *, seconds: bool = True) -> Any:
+        """Return the rows as a pandas DataFrame; needs pandas (the extra ``data``).
 
         Parameters
         ----------
@@ -115,13 +122,19 @@ class Results(Sequence):
         """
         return as_frame(self.rows(seconds=seconds))
 
-    def select(self, methods=None, *, tasks=None, budgets=None) -> Results:
-        """The runs of some methods, tasks or budgets, methods in the order given.
+    def select(
+        self,
+        methods: Iterable[str] | None = None,
+        *,
+        tasks: Iterable[str] | None = None,
+        budgets: Iterable[str] | None = None,
+    ) -> Results:
+        """Return the runs of some methods, tasks or budgets.
 
         Parameters
         ----------
         methods, tasks, budgets : list of str, optional
-            What to keep; None keeps all.
+            Names to keep; None keeps all. Methods come in the order given.
 
         Returns
         -------
@@ -132,21 +145,23 @@ class Results(Sequence):
         unknown = set(order) - set(self.methods)
         if unknown:
             raise ValueError(f"There are no runs of {sorted(unknown)}; there are {self.methods}.")
+        kept_tasks = None if tasks is None else set(tasks)
+        kept_budgets = None if budgets is None else set(budgets)
         kept = [
             run
             for run in self._runs
-            if (tasks is None or run.task in tasks) and (budgets is None or run.budget in budgets)
+            if (kept_tasks is None or run.task in kept_tasks)
+            and (kept_budgets is None or run.budget in kept_budgets)
         ]
-        by_method = [run for name in order for run in kept if run.method == name]
-        return Results(by_method)
+        return Results(run for name in order for run in kept if run.method == name)
 
     def runs(self, method: str, setting: Setting) -> list[SimulationResult]:
-        """Runs of a method in a setting, by seed.
+        """Return the runs of a method in a setting, by seed.
 
         Parameters
         ----------
         method : str
-            Its name.
+            Name of the method.
         setting : Setting
             Task and budget.
 
@@ -159,12 +174,12 @@ class Results(Sequence):
         return [self._by_name[name] for name in names if name in self._by_name]
 
     def aubc(self, metric: str = "accuracy") -> np.ndarray:
-        """Areas under the budget curves.
+        """Compute the areas under the budget curves of all runs.
 
         Parameters
         ----------
         metric : {"accuracy", "balanced_accuracy", "log_loss"}, default="accuracy"
-            What the curves show.
+            Metric of the curves.
 
         Returns
         -------
@@ -182,24 +197,25 @@ class Results(Sequence):
     def curves(
         self, setting: Setting, metric: str = "accuracy"
     ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """Learning curves of all methods that ran in a setting.
+        """Return the learning curves of all methods that ran in a setting.
 
         Parameters
         ----------
         setting : Setting
             Task and budget.
         metric : {"accuracy", "balanced_accuracy", "log_loss"}, default="accuracy"
-            What the curves show.
+            Metric of the curves.
 
         Returns
         -------
         n_labeled : ndarray of shape (n_rounds + 1,)
-            Labels.
+            Number of labels.
         curves : dict of str to ndarray of shape (n_seeds, n_rounds + 1)
-            One row a seed for each method.
+            One row per seed for each method.
 
         """
-        curves, labels = {}, None
+        curves: dict[str, np.ndarray] = {}
+        labels: list[int] | None = None
         for method in self.methods:
             runs = self.runs(method, setting)
             for run in runs:
@@ -211,16 +227,17 @@ class Results(Sequence):
         return np.array(labels), curves
 
     def full_accuracy(self, task: str) -> float | None:
-        """Mean accuracy of nets trained on the whole pool of a task, if that was run.
+        """Return the mean accuracy of nets trained on the whole pool of a task.
 
         Parameters
         ----------
         task : str
-            Its name.
+            Name of the task.
 
         Returns
         -------
         accuracy : float or None
+            None if no such net was trained; see ``full_data`` of :func:`compare`.
 
         """
         values = [
@@ -229,17 +246,22 @@ class Results(Sequence):
         return float(np.mean(values)) if values else None
 
 
-def load_results(folder) -> Results:
-    """The runs that :func:`compare` left in a folder.
+def load_results(folder: str | os.PathLike[str]) -> Results:
+    """Load the runs that :func:`compare` kept in a folder.
 
     Parameters
     ----------
     folder : path-like
-        The ``out`` of :func:`compare`. Files that are no runs are left out with a warning.
+        The ``out`` of :func:`compare`. Files that are not runs are skipped with a warning.
 
     Returns
     -------
     results : Results
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder does not exist.
 
     """
     if not Path(folder).is_dir():
@@ -247,34 +269,36 @@ def load_results(folder) -> Results:
     return Results(RunStore(folder).load())
 
 
-def oracle_best(results: Results, candidates=None, *, name: str = "OracleBest") -> Results:
+def oracle_best(
+    results: Results, candidates: Iterable[str] | None = None, *, name: str = "OracleBest"
+) -> Results:
     """Add the best single candidate in hindsight as one more method.
 
-    In each setting it is the candidate of the best mean area under the budget curve over
-    all seeds. No method can know it beforehand: it is what a perfect choice of one
-    strategy would reach, the yardstick of a search over strategies.
+    In each setting this is the candidate with the largest mean area under the budget
+    curve over all seeds. It cannot be known beforehand. It shows what a perfect choice of
+    a single strategy would reach, which makes it a reference for searches over strategies.
 
     Parameters
     ----------
     results : Results
         Runs of all candidates.
     candidates : list of str, optional
-        Methods to choose from; all by default.
+        Methods to choose from. By default all methods.
     name : str, default="OracleBest"
         Name of the added method.
 
     Returns
     -------
     results : Results
-        The same runs, and those of the chosen under their new name.
+        The given runs, and copies of those of the best candidates under the new name.
 
     """
-    candidates = results.select(candidates)
-    means = np.nanmean(candidates.aubc(), axis=2)
+    chosen = results.select(candidates)
+    means = np.nanmean(chosen.aubc(), axis=2)
     added = []
-    for s, setting in enumerate(candidates.settings):
-        best = candidates.methods[int(np.nanargmax(means[s]))]
-        for run in candidates.runs(best, setting):
+    for s, setting in enumerate(chosen.settings):
+        best = chosen.methods[int(np.nanargmax(means[s]))]
+        for run in chosen.runs(best, setting):
             run = copy.copy(run)
             run.method = name
             added.append(run)

@@ -1,66 +1,74 @@
-"""One run of active learning on data whose labels are known."""
+"""One run of active learning on data with known labels."""
 
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..._utils._rng import derive_seed, draw_seed
 from ...data._labels import check_labels
 from ...data._rows import n_samples, take_rows
-from ..tasks._task import Budget, draw_initial
+from ..tasks._budget import Budget
+from ..tasks._rows import draw_initial
 from ._methods import as_sampler, method_name
 from ._result import Round, SimulationResult
 
 
 def simulate(
-    method,
-    net,
-    X_train,
-    y_train,
-    X_test,
-    y_test,
+    method: Any,
+    net: Any,
+    X_train: Any,
+    y_train: ArrayLike,
+    X_test: Any,
+    y_test: ArrayLike,
     *,
-    n_initial,
-    n_instances,
-    n_rounds,
-    random_state=None,
-    initial="random",
+    n_initial: int,
+    n_instances: int,
+    n_rounds: int,
+    random_state: int | np.random.RandomState | None = None,
+    initial: str | ArrayLike = "random",
 ) -> SimulationResult:
-    """Let a method label a pool round by round and measure the nets it leads to.
+    """Run a method round by round on a pool with known labels, and score its nets.
 
-    The net is trained from scratch each round, on all labels so far. With the same
+    The net is trained from scratch in each round, on all labels so far. With the same
     ``random_state`` every method starts from the same samples, and its nets start from
-    the same weights in each round: runs of one seed are paired.
+    the same weights in each round: runs with the same seed are paired.
 
     Parameters
     ----------
     method : str, Strategy, callable or sampler
         A name (see :func:`list_methods`), a strategy, a function of the signals, or a
-        sampler; it is not modified.
+        sampler. It is not modified.
     net : skorch classifier, Pipeline ending in one, or None
-        The net to train, whatever the sampler holds; None leaves that of the sampler,
-        or its default.
+        The net to train, instead of the sampler's own. None keeps the sampler's net, or
+        its default.
     X_train, y_train : array of shape (n, ...), array of shape (n,)
-        The pool, and the labels that queries reveal.
+        The pool and its labels, which queries reveal.
     X_test, y_test : array of shape (m, ...), array of shape (m,)
-        Samples that the nets are measured on.
+        Test samples and their labels.
     n_initial : int
-        Labels at the start.
+        Number of labels at the start.
     n_instances : int
-        Labels that each round brings.
+        Number of labels added in each round.
     n_rounds : int
-        Queries; the result has one row more.
+        Number of queries. The result has one round more.
     random_state : int, RandomState or None, default=None
-        Decides the first samples, the nets and the queries.
+        Controls the first samples, the nets and the queries.
     initial : {"random", "balanced", "skewed"} or array of int, default="random"
-        How the first samples are drawn: uniformly; the same number of each class; only
-        from half of the classes; or the rows themselves.
+        The rows of the first samples, or a rule for drawing them: uniformly; the same
+        number from each class; from half of the classes only.
 
     Returns
     -------
     result : SimulationResult
+
+    Raises
+    ------
+    ValueError
+        If the budget is larger than the pool, or the method does not pick distinct rows.
 
     Examples
     --------
@@ -79,7 +87,7 @@ def simulate(
     if budget.n_labels > n_pool:
         raise ValueError(
             f"'n_initial' + 'n_rounds' * 'n_instances' is {budget.n_labels}, but the pool"
-            f" holds {n_pool} samples. Ask for fewer."
+            f" holds {n_pool} samples. Lower one of them."
         )
     seed = draw_seed(random_state)
     classes = np.union1d(y_train, y_test)
@@ -94,7 +102,7 @@ def simulate(
     seconds_query, weights = 0.0, None
     for number in range(n_rounds + 1):
         is_labeled[picked] = True
-        # A net seed of its own in each round: chance averages out along the curve.
+        # Each round has a net seed of its own, so that luck averages out along the curve.
         sampler.set_params(random_state=derive_seed(seed, "round", number))
         X_new, y_new = take_rows(X_train, picked), y_train[picked]
         start = time.perf_counter()
@@ -121,7 +129,7 @@ def simulate(
             X_pool = take_rows(X_train, pool)
             start = time.perf_counter()
             chosen = sampler.query(X_pool, n_instances)
-            # What fit did beyond training, a search say, is part of the query's cost.
+            # What fit did besides training, for example a search, belongs to the query.
             seconds_query = time.perf_counter() - start + (seconds_fit - seconds_train)
             picked = pool[_checked(chosen, n_instances, len(pool), result.method)]
             weights = _batch_weights(sampler)
@@ -129,20 +137,21 @@ def simulate(
 
 
 def score(probabilities: np.ndarray, classes: np.ndarray, y: np.ndarray) -> dict[str, float]:
-    """Accuracy, mean recall of the classes in ``y``, and log-loss of probabilities.
+    """Compute accuracy, mean recall of the classes in ``y``, and log-loss.
 
     Parameters
     ----------
     probabilities : ndarray of shape (m, C)
-        One row a sample.
+        Probabilities, one row per sample.
     classes : ndarray of shape (C,)
         Labels of the columns, sorted.
     y : ndarray of shape (m,)
-        True labels; one that is not among ``classes`` has probability 0.
+        True labels. A label that is not among ``classes`` has probability 0.
 
     Returns
     -------
     scores : dict of str to float
+        ``accuracy``, ``balanced_accuracy`` and ``log_loss``.
 
     """
     column = np.searchsorted(classes, y).clip(max=len(classes) - 1)
@@ -151,7 +160,7 @@ def score(probabilities: np.ndarray, classes: np.ndarray, y: np.ndarray) -> dict
     _, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
     recalls = np.bincount(codes, weights=right) / counts
     p = np.where(known, probabilities[np.arange(len(y)), column], 0.0).astype(np.float64)
-    # float32 cannot tell smaller probabilities of an error from none.
+    # In float32, smaller probabilities of an error cannot be told from 0.
     losses = -np.log(p.clip(np.finfo(np.float32).eps, 1.0))
     return {
         "accuracy": float(right.mean()),
@@ -160,7 +169,7 @@ def score(probabilities: np.ndarray, classes: np.ndarray, y: np.ndarray) -> dict
     }
 
 
-def _first_rows(initial, y: np.ndarray, n: int, seed: int) -> np.ndarray:
+def _first_rows(initial: str | ArrayLike, y: np.ndarray, n: int, seed: int) -> np.ndarray:
     if isinstance(initial, str):
         return draw_initial(y, n, initial, np.random.RandomState(seed))
     rows = np.asarray(initial)
@@ -173,20 +182,20 @@ def _first_rows(initial, y: np.ndarray, n: int, seed: int) -> np.ndarray:
     return rows.astype(np.int64)
 
 
-def _checked(chosen, n: int, n_pool: int, name: str) -> np.ndarray:
-    """Picks of a sampler, which may be the user's own."""
-    chosen = np.asarray(chosen)
-    fine = chosen.shape == (n,) and chosen.dtype.kind in "iu"
-    if not fine or len(np.unique(chosen)) != n or chosen.min() < 0 or chosen.max() >= n_pool:
+def _checked(chosen: ArrayLike, n: int, n_pool: int, name: str) -> np.ndarray:
+    """Check the picks of a sampler, which may be the user's own."""
+    rows = np.asarray(chosen)
+    fine = rows.shape == (n,) and rows.dtype.kind in "iu"
+    if not fine or len(np.unique(rows)) != n or rows.min() < 0 or rows.max() >= n_pool:
         raise ValueError(
             f"Method {name!r} must pick {n} distinct rows of a pool of {n_pool}; got"
             f" {chosen!r:.200}."
         )
-    return chosen
+    return rows
 
 
-def _batch_weights(sampler) -> dict[str, float] | None:
-    """Trust in each candidate over the batch just queried, if the sampler tells."""
+def _batch_weights(sampler: Any) -> dict[str, float] | None:
+    """Return the weight of each strategy in the last batch; None without weights."""
     weights = getattr(sampler, "strategy_weights_", None)
     if not isinstance(weights, dict) or not weights:
         return None

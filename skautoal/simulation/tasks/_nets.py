@@ -1,10 +1,13 @@
-"""The nets of the tasks: one fixed set of hyper-parameters for each kind of input.
+"""Standard nets: one architecture and one set of hyper-parameters per kind of input.
 
-They were fixed once on random sampling of the development tasks; every method meets
+They were fixed once, with random sampling on the development tasks. Every method trains
 the same net.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +16,7 @@ from torch import nn
 from ...modules import MLP, LinearHead, SmallCNN
 from ...nets._net import NeuralNetClassifier
 
-#: Vectors at least this long are taken for embeddings of a pretrained network.
+#: Vectors with at least this many entries count as embeddings of a pretrained network.
 _EMBEDDING_WIDTH = 256
 
 _TRAINING = {
@@ -40,39 +43,40 @@ _TRAINING = {
 
 
 class ShuffledBatches:
-    """Minibatches of a data set that is held as two arrays, in a new order each time.
+    """Iterate over minibatches of two arrays, in a new order each time.
 
-    Takes the place of torch's ``DataLoader``, which gathers samples one at a time: for
-    nets as small as these that takes longer than the step on them.
+    Used instead of torch's ``DataLoader``, which gathers samples one at a time: for nets
+    as small as these, that takes longer than the training step.
 
     Parameters
     ----------
     dataset : skorch.dataset.Dataset
         Samples and labels.
     batch_size : int
-        Samples in a minibatch.
+        Number of samples in a minibatch.
 
     """
 
-    def __init__(self, dataset, batch_size: int):
+    def __init__(self, dataset: Any, batch_size: int) -> None:
         self.X, self.y = torch.as_tensor(dataset.X), torch.as_tensor(dataset.y)
         self.batch_size = batch_size
 
     def __len__(self) -> int:
         return -(-len(self.X) // self.batch_size)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         for rows in torch.randperm(len(self.X)).split(self.batch_size):
             yield self.X[rows], self.y[rows]
 
 
 def input_kind(shape: tuple[int, ...]) -> str:
-    """Kind of input that samples of a shape are: images, embeddings or tabular.
+    """Return the kind of input that an array of a given shape holds.
 
     Parameters
     ----------
     shape : tuple of int
-        Shape of the array, samples first.
+        Shape of the array, samples first: images have four dimensions, embeddings at
+        least 256 entries per sample.
 
     Returns
     -------
@@ -91,23 +95,21 @@ def input_kind(shape: tuple[int, ...]) -> str:
 
 
 def standard_net(shape: tuple[int, ...], n_classes: int) -> NeuralNetClassifier:
-    """The net of a task that brings none.
+    """Return the untrained net for tasks without one of their own.
 
-    A small convolutional net for images, a linear head for embeddings, a perceptron of
-    two hidden layers for the rest; each with dropout before the head.
+    It is a small convolutional net for images, a linear head for embeddings, and a
+    perceptron with two hidden layers for other inputs, each with dropout before the head.
 
     Parameters
     ----------
     shape : tuple of int
-        Shape of the samples, the number of samples first; images are (n, channels,
-        height, width).
+        Shape of the array, samples first. Images are (n, channels, height, width).
     n_classes : int
-        Columns of the output.
+        Number of classes.
 
     Returns
     -------
     net : NeuralNetClassifier
-        Not trained.
 
     Examples
     --------

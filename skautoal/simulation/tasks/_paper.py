@@ -1,15 +1,18 @@
-"""The experiments of AutoAL's paper as data: seven image data sets, a ResNet-18 each."""
+"""Experiments of the AutoAL paper: seven image data sets, each with a ResNet-18."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
 
 from ...modules import ResNet18
 from ...nets._net import NeuralNetClassifier
-from ._loaders import data_folder, scale_images
+from ._budget import Budget
+from ._files import data_folder
 from ._readers import (
     ImageData,
     read_cifar,
@@ -17,7 +20,8 @@ from ._readers import (
     read_svhn,
     read_tiny_imagenet,
 )
-from ._task import Budget, Task
+from ._scaling import scale_images
+from ._task import Task
 
 _CIFAR = "https://www.cs.toronto.edu/~kriz/cifar.html (the binary version)"
 _MEDMNIST = "https://medmnist.com (the 28 x 28 version)"
@@ -25,32 +29,33 @@ _MEDMNIST = "https://medmnist.com (the 28 x 28 version)"
 
 @dataclass(frozen=True)
 class PaperExperiment:
-    """One experiment: data, and how the net is trained.
+    """An experiment of the AutoAL paper: its data, the training of the net, the budget.
 
     Start, batch and number of rounds are the defaults of the authors' released code for
-    CIFAR (2,000 + 18 x 1,000 of 50,000), taken as shares of the pool elsewhere. Epochs
-    and optimisers are those of the code; where it names none, those of its siblings.
+    CIFAR (2,000 + 18 x 1,000 of 50,000), as shares of the pool for the other data sets.
+    Epochs and optimisers are those of the code. Where it names none for a data set, they
+    are those of a related one.
 
     Parameters
     ----------
     data : ImageData
         The data set.
     max_epochs : int
-        Epochs of each training.
+        Number of epochs of each training.
     optimizer : type
-        Optimiser.
+        Optimiser class of torch.
     lr : float, default=0.001
-        Its rate.
+        Learning rate.
     weight_decay : float, default=0.0
-        Its weight decay.
+        Weight decay.
     batch_size : int, default=128
-        Samples a step.
+        Number of samples in a training step.
     start : float, default=0.04
-        Share of the pool that is labelled at the start.
+        Share of the pool labelled at the start.
     batch : float, default=0.02
-        Share of the pool that each round brings.
+        Share of the pool labelled in each round.
     n_rounds : int, default=18
-        Rounds.
+        Number of rounds.
 
     """
 
@@ -65,12 +70,12 @@ class PaperExperiment:
     n_rounds: int = 18
 
     def budget(self, n_pool: int) -> Budget:
-        """Budget for a pool of some size.
+        """Return the budget for a pool of a given size.
 
         Parameters
         ----------
         n_pool : int
-            Samples in the pool.
+            Number of samples in the pool.
 
         Returns
         -------
@@ -80,8 +85,8 @@ class PaperExperiment:
         start, batch = (max(1, round(share * n_pool)) for share in (self.start, self.batch))
         return Budget("paper", start, batch, self.n_rounds)
 
-    def build_net(self, **params) -> NeuralNetClassifier:
-        """The net, on a CUDA device if there is one.
+    def build_net(self, **params: Any) -> NeuralNetClassifier:
+        """Return the untrained net, on a CUDA device if there is one.
 
         Parameters
         ----------
@@ -114,7 +119,9 @@ class PaperExperiment:
         return net.set_params(**params)
 
 
-def _medmnist(name: str, channels: int, n_classes: int, n_train, n_test) -> ImageData:
+def _medmnist(
+    name: str, channels: int, n_classes: int, n_train: tuple[int, ...], n_test: tuple[int, ...]
+) -> ImageData:
     return ImageData(
         name,
         _MEDMNIST,
@@ -191,7 +198,7 @@ PAPER_EXPERIMENTS: dict[str, PaperExperiment] = {
         optimizer=torch.optim.Adam,
     ),
     "organcmnist": PaperExperiment(
-        # The second edition has a few images less than the first.
+        # The second edition has a few images fewer than the first.
         _medmnist("OrganCMNIST", 1, 11, (13_000, 12_975), (8_268, 8_216)),
         max_epochs=400,
         optimizer=torch.optim.SGD,
@@ -210,18 +217,20 @@ PAPER_EXPERIMENTS: dict[str, PaperExperiment] = {
 }
 
 
-def load_paper_task(name: str, folder=None, **net_params) -> Task:
-    """Task of one of the paper's experiments, with its net and the budget ``"paper"``.
+def load_paper_task(
+    name: str, folder: str | os.PathLike[str] | None = None, **net_params: Any
+) -> Task:
+    """Load the task of an experiment of the paper, with its net and the budget ``"paper"``.
 
     Parameters
     ----------
     name : str
         One of ``PAPER_EXPERIMENTS``.
     folder : path-like, optional
-        Folder that the data set was unpacked into; that in the environment variable
-        ``SKAUTOAL_DATA`` by default.
+        Folder that the data set was unpacked into. By default it is taken from the
+        environment variable ``SKAUTOAL_DATA``.
     **net_params : dict
-        Parameters of the net to change, ``max_epochs=2`` say.
+        Parameters of the net to change, for example ``max_epochs=2``.
 
     Returns
     -------
@@ -239,13 +248,13 @@ def load_paper_task(name: str, folder=None, **net_params) -> Task:
     if name not in PAPER_EXPERIMENTS:
         raise ValueError(f"Unknown experiment {name!r}. Known are {sorted(PAPER_EXPERIMENTS)}.")
     experiment = PAPER_EXPERIMENTS[name]
-    folder = data_folder(folder)
-    if folder is None:
+    data = data_folder(folder)
+    if data is None:
         raise ValueError(
-            f"{experiment.data.title} needs a folder: give the one that it was unpacked into."
-            f" It comes from {experiment.data.source}."
+            f"{experiment.data.title} needs 'folder', the folder that it was unpacked into. It"
+            f" comes from {experiment.data.source}."
         )
-    X_train, y_train, X_test, y_test = experiment.data.load(folder)
+    X_train, y_train, X_test, y_test = experiment.data.load(data)
     X_train, X_test = scale_images(X_train, X_test)
     return Task(
         f"paper:{name}",

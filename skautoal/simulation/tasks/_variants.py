@@ -1,4 +1,4 @@
-"""Harder variants of any task: imbalanced classes, wrong labels, a skewed start."""
+"""Harder variants of a task: imbalanced classes, wrong labels, a skewed start."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from ._task import Task
 
 
 def imbalanced(task: Task, ratio: float = 10.0, *, seed: int = 0) -> Task:
-    """The task with a pool whose classes differ in size, from 1 down to 1 / ratio.
+    """Return the task with a pool of imbalanced classes.
 
-    Sizes fall geometrically over the classes in a random order, starting from the size
-    of the smallest class; the test set stays as it is.
+    Class sizes fall geometrically in a random order of the classes, from the size of the
+    smallest class down to 1 / ratio of it. The test set stays as it is.
 
     Parameters
     ----------
     task : Task
         The task.
     ratio : float, default=10.0
-        Largest class over smallest.
+        Size of the largest class divided by that of the smallest.
     seed : int, default=0
-        Decides the order of the classes and the samples that stay.
+        Seed for the order of the classes and the samples to keep.
 
     Returns
     -------
@@ -39,7 +39,7 @@ def imbalanced(task: Task, ratio: float = 10.0, *, seed: int = 0) -> Task:
 
     """
     if ratio < 1:
-        raise ValueError(f"'ratio' must be >= 1; got {ratio!r}.")
+        raise ValueError(f"'ratio' must be at least 1; got {ratio!r}.")
     rng = np.random.RandomState(seed)
     classes, codes, counts = np.unique(task.y_train, return_inverse=True, return_counts=True)
     exponents = rng.permutation(len(classes)) / max(1, len(classes) - 1)
@@ -57,16 +57,16 @@ def imbalanced(task: Task, ratio: float = 10.0, *, seed: int = 0) -> Task:
 
 
 def noisy_labels(task: Task, share: float = 0.2, *, seed: int = 0) -> Task:
-    """The task with a share of the pool's labels replaced by another class, at random.
+    """Return the task with a share of the pool's labels replaced by wrong ones.
 
     Parameters
     ----------
     task : Task
-        The task; its test labels stay right.
+        The task. Its test labels stay correct.
     share : float, default=0.2
-        Share of labels that are wrong.
+        Share of wrong labels, between 0 and 1.
     seed : int, default=0
-        Decides which.
+        Seed for the choice of samples and of their wrong classes.
 
     Returns
     -------
@@ -92,7 +92,7 @@ def noisy_labels(task: Task, share: float = 0.2, *, seed: int = 0) -> Task:
 
 
 def skewed_start(task: Task) -> Task:
-    """The task with first labels from half of the classes only.
+    """Return the task with first samples from half of the classes only.
 
     Parameters
     ----------
@@ -108,5 +108,5 @@ def skewed_start(task: Task) -> Task:
     return replace(task, name=f"{task.name}-skewed", initial="skewed")
 
 
-#: Variants by the name that the command line knows.
+#: Variants by their name on the command line.
 VARIANTS = {"imbalanced": imbalanced, "noisy": noisy_labels, "skewed": skewed_start}

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from _tables import labels_needed, query_seconds, shares_saved
+from _tables import labels_needed, query_seconds, setting_means, shares_saved
 from _verdicts import compared, losses
 
 from skautoal.simulation import Results
-from skautoal.simulation.analysis._scores import setting_means
 
 
 def headline(claims: Results) -> str:
@@ -32,7 +31,7 @@ def answer(claims: Results, variants: Results) -> str:
     harder = dict(
         zip(
             ("auto", "margin"),
-            100 * setting_means(variants.select(["auto", "margin"]), "accuracy").mean(0),
+            100 * setting_means(variants.select(["auto", "margin"])).mean(0),
             strict=True,
         )
     )

@@ -36,11 +36,6 @@ VARIED = {
     },
     "warm_start": {"cold": "new in each round", "warm": "averaged with the previous round"},
     "splits": {f"splits={n}": f"{n} split{'s' * (n > 1)}" for n in (1, 5, 10)},
-    "filter": {
-        "filter=0": "no filter",
-        "filter=1": "one round",
-        "filter=2": "two rounds",
-    },
     "candidates": {
         **{f"paper{n}": f"the first {n} of the paper" for n in (1, 3, 5, 7)},
         "margin": "margin",

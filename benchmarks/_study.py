@@ -8,14 +8,9 @@ from pathlib import Path
 from sklearn.datasets import load_breast_cancer, load_wine
 from sklearn.model_selection import train_test_split
 
-from skautoal import (
-    AutoALSampler,
-    REFINESampler,
-    Search,
-    TCMSampler,
-)
+from skautoal import AutoALSampler, REFINESampler, Search, TCMSampler
 from skautoal.baselines import RandomStrategySampler, RandomWeightsSampler
-from skautoal.search import _search
+from skautoal.search import _loop
 from skautoal.simulation import Budget, Task, imbalanced, list_methods, load_task, noisy_labels
 from skautoal.simulation.tasks._scaling import scale_inputs
 from skautoal.strategies import UncertaintyHerding
@@ -74,21 +69,21 @@ def _bundled(name: str) -> Task:
 class WithTau(AutoALSampler):
     """AutoAL whose memberships anneal between other temperatures."""
 
-    tau = (_search._TAU_START, _search._TAU_END)
+    tau = (_loop._TAU_START, _loop._TAU_END)
 
     def _run(self, step, *args):
-        before = _search._TAU_START, _search._TAU_END
-        _search._TAU_START, _search._TAU_END = self.tau
+        before = _loop._TAU_START, _loop._TAU_END
+        _loop._TAU_START, _loop._TAU_END = self.tau
         try:
             return step(*args)
         finally:
-            _search._TAU_START, _search._TAU_END = before
+            _loop._TAU_START, _loop._TAU_END = before
 
-    def _start(self, signals):
-        return self._run(super()._start, signals)
+    def _start(self, signals, candidates):
+        return self._run(super()._start, signals, candidates)
 
-    def _pick(self, signals, n_instances, seed):
-        return self._run(super()._pick, signals, n_instances, seed)
+    def _pick(self, signals, candidates, n_instances, seed):
+        return self._run(super()._pick, signals, candidates, n_instances, seed)
 
 
 class SharpTau(WithTau):
@@ -106,13 +101,15 @@ class SoftTau(WithTau):
 class WarmStart(AutoALSampler):
     """AutoAL whose SearchNet goes on from that of the last round."""
 
-    def _start(self, signals):
-        super()._start(signals)
-        last, net = getattr(self, "_last_net", None), self._search.net
+    def _start(self, signals, candidates):
+        super()._start(signals, candidates)
+        last, net = getattr(self, "_last_net", None), self._round.net
         if net is not None:
-            if last is not None and len(last.vote) == len(net.vote):
+            if last is not None and last.n_utilities == net.n_utilities:
+                # Equal weights belong to the round; everything that is trained is averaged.
+                trained = {name for name, _ in net.named_parameters()}
                 average = {
-                    key: (value + last.state_dict()[key]) / 2 if key != "vote" else value
+                    key: (value + last.state_dict()[key]) / 2 if key in trained else value
                     for key, value in net.state_dict().items()
                 }
                 net.load_state_dict(average)
@@ -121,12 +118,12 @@ class WarmStart(AutoALSampler):
 
 def learned(**parameters) -> AutoALSampler:
     """The search that the study varies, one parameter at a time."""
-    return AutoALSampler(**{"objective": "mixed", "batch_builder": "joint_herding"} | parameters)
+    return AutoALSampler(search=Search(**parameters))
 
 
 def equal(**parameters) -> AutoALSampler:
     """The same without learning: equal weights."""
-    return AutoALSampler(batch_builder="top", **{"batch_builder": "joint_herding"} | parameters)
+    return AutoALSampler(search=None, **parameters)
 
 
 def parts() -> dict[str, dict]:
@@ -155,17 +152,13 @@ def parts() -> dict[str, dict]:
             b: equal(batch_builder=b)
             for b in ("top", "stochastic", "kmeans++", "herding", "joint_herding")
         },
-        "filter": {f"filter={n}": equal(filter_rounds=n) for n in (0, 1, 2)},
         "tau": {
             "annealed": learned(),
             "sharp": SharpTau(search=Search()),
             "soft": SoftTau(search=Search()),
         },
         "warm_start": {"cold": learned(), "warm": WarmStart(search=Search())},
-        "paper_mode": {
-            "paper": AutoALSampler(search="paper"),
-            "vote": AutoALSampler(batch_builder="top"),
-        },
+        "paper_mode": {"paper": AutoALSampler(search="paper"), "vote": equal(batch_builder="top")},
         "controls": {
             "learned": learned(),
             "equal": equal(),

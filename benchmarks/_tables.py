@@ -8,7 +8,6 @@ import numpy as np
 from _names import method_name, task_name
 
 from skautoal.simulation import Results, labels_to_reach, mean_ranks
-from skautoal.simulation.analysis._scores import complete_methods, setting_means
 
 HALF_A_POINT = 0.005
 
@@ -19,10 +18,23 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def complete(results: Results) -> Results:
+    """Return the runs of the methods that ran in every setting."""
+    return results.select(
+        [m for m in results.methods if all(results.runs(m, s) for s in results.settings)]
+    )
+
+
+def setting_means(results: Results) -> np.ndarray:
+    """Return mean areas over the seeds that all methods have, (n_settings, n_methods)."""
+    areas = results.aubc()
+    return np.nanmean(np.where(np.isnan(areas).any(1, keepdims=True), np.nan, areas), axis=2)
+
+
 def overview(results: Results, part: str = "claims") -> str:
     """Return a table with a row for each method over all settings, best mean rank first."""
-    whole = complete_methods(results)
-    means = setting_means(whole, "accuracy")
+    whole = complete(results)
+    means = setting_means(whole)
     ranks = mean_ranks(means) if means.shape[1] > 1 else np.ones(1)
     behind = means.max(1, keepdims=True) - means
     n = len(means)
@@ -43,7 +55,7 @@ def overview(results: Results, part: str = "claims") -> str:
 
 def by_setting(results: Results, methods: Sequence[str]) -> str:
     """Return a table of the area of some methods, with a row for each setting."""
-    means = setting_means(results.select(methods), "accuracy")
+    means = setting_means(results.select(methods))
     rows = [
         [f"{task_name(s.task)}, {s.budget}", *(f"{100 * mean:.1f}" for mean in row)]
         for s, row in zip(results.settings, means, strict=True)

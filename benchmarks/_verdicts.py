@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from _names import method_name, task_name
 from _study import PAPER
-from _tables import HALF_A_POINT, table
+from _tables import HALF_A_POINT, complete, setting_means, table
 
 from skautoal.simulation import (
     Results,
@@ -17,7 +17,6 @@ from skautoal.simulation import (
     mean_ranks,
     paired_test,
 )
-from skautoal.simulation.analysis._scores import complete_methods, setting_means
 
 
 @dataclass(frozen=True)
@@ -105,8 +104,8 @@ def verdict_table(found: list[Verdict]) -> str:
 
 def ranking(results: Results) -> list[tuple[str, float]]:
     """Return methods and their mean ranks, best first."""
-    whole = complete_methods(results)
-    ranks = mean_ranks(setting_means(whole, "accuracy"))
+    whole = complete(results)
+    ranks = mean_ranks(setting_means(whole))
     return sorted(zip(whole.methods, ranks.tolist(), strict=True), key=lambda pair: pair[1])
 
 
@@ -137,7 +136,7 @@ def _best_rank(field: Results) -> Verdict:
 
 
 def _never_far_behind(claims: Results) -> Verdict:
-    means = setting_means(claims.select(["auto", *PAPER, "random"]), "accuracy")
+    means = setting_means(claims.select(["auto", *PAPER, "random"]))
     behind = means[:, 1:-1].max(1) - means[:, 0]
     below = means[:, -1] - means[:, 0]
     holds = bool(behind.max() <= HALF_A_POINT and below.max() <= HALF_A_POINT)

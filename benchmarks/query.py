@@ -20,7 +20,7 @@ import torch
 from skorch import NeuralNetClassifier
 from torch import nn
 
-from skautoal import AutoALSampler, StrategySampler
+from skautoal import AutoALSampler, Search, StrategySampler
 from skautoal.strategies import PAPER_CANDIDATES
 
 N_FEATURES, N_CLASSES, N_INSTANCES = 384, 10, 10
@@ -28,7 +28,7 @@ N_FEATURES, N_CLASSES, N_INSTANCES = 384, 10, 10
 SAMPLERS = {
     "auto": {},
     "auto, margin": {"strategies": ["margin"]},
-    "search": {"mode": "search"},
+    "search": {"search": Search()},
 }
 #: Stages of fit that belong to the search; training the task net does not.
 SEARCH_STAGES = ("fit_net", "simulated_candidates", "search")

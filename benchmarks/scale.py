@@ -33,7 +33,7 @@ from skorch import NeuralNetClassifier
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from skautoal import AutoALSampler, StrategySampler
+from skautoal import AutoALSampler, Search, StrategySampler
 from skautoal.modules import MLP
 from skautoal.signals import compute_signals
 
@@ -291,8 +291,8 @@ def print_search(folder: Path, scale: int) -> None:
         entropy = StrategySampler(make_net(d), "entropy", random_state=0).fit(X, y)
         one = least_seconds({"query": lambda s=entropy: s.query(pool, 10)}, 3)["query"]
         for K, strategies in CANDIDATES.items():
-            for mode in ("search", "auto"):
-                sampler = AutoALSampler(make_net(d), strategies, mode=mode, random_state=0)
+            for mode, search in {"search": Search(), "auto": None}.items():
+                sampler = AutoALSampler(make_net(d), strategies, search=search, random_state=0)
                 repeats = 3 if n_labels < 5000 else 1
                 turns = [search_seconds(sampler, X, y, pool) for _ in range(repeats + 1)]
                 in_fit, in_query, query = np.median(turns[1:], axis=0)

@@ -173,4 +173,4 @@ def test_every_part_names_methods_that_run_and_tasks_that_load(study):
 def test_what_varies_the_search_searches(study, part):
     from _study import parts
 
-    assert all(method._options().objective == "mixed" for method in parts()[part].values())
+    assert all(method.search.objective == "mixed" for method in parts()[part].values())

@@ -27,10 +27,10 @@ from _figures import draw
 from _study import load, parts, plan
 from _tables import by_setting, cost_of, differences, needed_table, overview
 from _verdicts import compared, comparison_table, verdict_table, verdicts
-from skautoal.simulation.runs._result import Round
 
 from skautoal.exceptions import SkautoalWarning
 from skautoal.simulation import Results, SimulationResult, compare
+from skautoal.simulation.runs._result import Round
 
 KEPT = Path(__file__).parent / "results" / "study"
 ROOT = Path(__file__).parent.parent

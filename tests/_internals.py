@@ -75,6 +75,7 @@ _NAMES = {
     "search._options": "PAPER, resolved_search",
     "search._round": "RoundOptions, SearchRound",
     # Samplers: the update rules of the bandits, the regimes of SelectAL.
+    "samplers._result": "PoolTable",
     "samplers._albl": "arm_probabilities, exp4p_update",
     "samplers._bandit": "deal",
     "samplers._selectal": "highest_of_each_class, removal_errors",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 from sklearn.datasets import make_blobs
 from skorch import NeuralNetClassifier
@@ -9,7 +11,8 @@ from torch import nn
 
 from skautoal.campaign import LabelingCampaign
 from skautoal.modules import LinearHead
-from skautoal.samplers import BaseSampler
+from skautoal.samplers import BaseSampler, QueryResult
+from tests._internals import PoolTable
 
 N_POOL = 40
 
@@ -40,9 +43,23 @@ class CheapSampler(BaseSampler):
         self.estimator_ = self
         return self
 
-    def query(self, X_unlabeled, n_instances=None):
-        order = np.argsort(X_unlabeled @ self._direction(), kind="stable")
-        return order[:n_instances].astype(np.int64)
+    def query(self, X_unlabeled, n_instances=None, *, return_result=False):
+        scores = -(X_unlabeled @ self._direction())
+        indices = np.argsort(-scores, kind="stable")[:n_instances].astype(np.int64)
+        if not return_result:
+            return indices
+        n, P = len(scores), self.predict_proba(X_unlabeled)
+        table = PoolTable(
+            strategies=["cheap"],
+            predictions=self.classes_[P.argmax(axis=1)],
+            probabilities=P.max(axis=1),
+            margins=np.zeros(n),
+            utilities=scores[:, None],
+            weights=np.ones((n, 1)),
+            considered=np.ones(n, dtype=bool),
+            reasons={},
+        )
+        return QueryResult(indices, scores, {}, {}, {}, None, table)
 
     def _direction(self):
         names = [str(label) for label in self.y_labeled_.tolist()]
@@ -55,10 +72,10 @@ class CheapSampler(BaseSampler):
         P = np.exp(-np.abs(X[:, :1] - np.arange(len(self.classes_))))
         return P / P.sum(axis=1, keepdims=True)
 
-    def _check_layout(self, layout):
-        raise NotImplementedError
+    def _named_strategies(self, has=None):
+        return []
 
-    def _pick(self, signals, n_instances, seed):
+    def _pick(self, signals, candidates, n_instances, seed):
         raise NotImplementedError
 
 
@@ -76,13 +93,13 @@ class RememberingSampler(CheapSampler):
         self.memory_ = memory
         return self
 
-    def _fit(self, X, y, previous):
+    def _fit(self, X, y, previous=None, *, keeps_rounds=False):
         memory = [*self.memory_, "corrected"]
         super().fit(X, y)
         self.memory_ = memory
         return self
 
-    _task = None
+    _task = SimpleNamespace(net=None)
 
     def query(self, X_unlabeled, n_instances=None):
         picks = super().query(X_unlabeled, n_instances)

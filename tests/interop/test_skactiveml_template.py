@@ -102,6 +102,17 @@ class Ours:
         cases = [("no such strategy", ValueError), (3, TypeError), ("random", None)]
         self._test_param("init", "sampler", cases)
 
+    def test_query_param_costs(self):
+        cases = [(np.ones(8), None), (np.ones(3), ValueError), ("much", ValueError)]
+        self._test_param("query", "costs", cases)
+
+    def test_query_param_budget(self):
+        query = self.qs_class(**self.init_default_params)
+        assert len(query.query(X, Y, batch_size=4, costs=np.ones(8), budget=2.0)) == 2
+        for wrong in (-1, "much"):
+            with pytest.raises(ValueError, match="'budget' must be a positive number"):
+                query.query(X, Y, costs=np.ones(8), budget=wrong)
+
     def test_query(self):
         query = self.qs_class(**self.init_default_params)
         picks, utilities = query.query(X, Y, batch_size=2, return_utilities=True)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.frozen import FrozenEstimator
 
-from skautoal import StrategySampler
+from skautoal import SignalOptions, StrategySampler
 from tests._internals import internal
 
 dask = pytest.importorskip("dask")
@@ -36,9 +37,10 @@ def cluster(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def samplers(mlp_net, blobs):
-    options = {"prefit": True, "random_state": 0, "n_passes": 4}
+    options = {"random_state": 0, "signals": SignalOptions(n_passes=4)}
+    net = FrozenEstimator(mlp_net)
     return {
-        name: StrategySampler(mlp_net, name, **options).fit(blobs[0][:20], blobs[1][:20])
+        name: StrategySampler(net, name, **options).fit(blobs[0][:20], blobs[1][:20])
         for name in ("margin", "bald", "kcenter_greedy")
     }
 

@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch.utils.data import TensorDataset
 
-from skautoal import ALBLSampler, AutoALSampler, StrategySampler
+from skautoal import ALBLSampler, AutoALSampler, SignalOptions, StrategySampler
 from skautoal.strategies import FunctionStrategy, Margin
 from tests._helpers import TwoInputs, frozen, make_net
 from tests._internals import internal
@@ -114,15 +114,16 @@ def fitted(mlp_net, blobs):
 
     def get(strategy):
         if strategy not in made:
-            options = {"prefit": True, "random_state": 0, "n_passes": 4}
+            options = {"random_state": 0, "signals": SignalOptions(n_passes=4)}
+            net = FrozenEstimator(mlp_net)
             if strategy == "autoal":
                 # Joint herding also reads raw samples, where there can be a second look.
-                options |= {"batch_builder": "herding", "n_steps": 2, "n_splits": 2}
-                sampler = AutoALSampler(mlp_net, ["margin", "bald", "kmeans"], **options)
+                options["batch_builder"] = "herding"
+                sampler = AutoALSampler(net, ["margin", "bald", "kmeans"], **options)
             elif strategy == "albl":
-                sampler = ALBLSampler(mlp_net, ["margin", "random"], **options)
+                sampler = ALBLSampler(net, ["margin", "random"], **options)
             else:
-                sampler = StrategySampler(mlp_net, strategy, **options)
+                sampler = StrategySampler(net, strategy, **options)
             made[strategy] = sampler.fit(labelled, y)
         return made[strategy]
 

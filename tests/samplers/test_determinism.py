@@ -58,7 +58,7 @@ def samplers(n_jobs=None) -> dict:
     for name, sampler in made.items():
         sampler.fit(LABELED[0][:20], LABELED[1][:20])
         if name == "temporal_output_discrepancy":  # it compares with the round before
-            sampler.set_params(estimator=net, prefit=False).fit(*LABELED)
+            sampler.set_params(estimator=net).fit(*LABELED)
             sampler.teach(X[-3:], Y[-3:])
     return made
 

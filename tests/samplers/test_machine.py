@@ -169,7 +169,7 @@ class SamplerMachine(RuleBasedStateMachine):
     def a_pickle_takes_its_place(self):
         # The net of the user stays his: what he trained on is not what was loaded.
         loaded = pickle.loads(pickle.dumps(self.sampler))
-        if not loaded.prefit:
+        if not isinstance(loaded.estimator, FrozenEstimator):
             loaded.set_params(estimator=self.net)
         self.sampler = loaded
         self._ask_again()

@@ -24,7 +24,7 @@ X_POOL = np.random.RandomState(7).standard_normal((60, 5)).astype(np.float32)
 
 
 @pytest.mark.parametrize(
-    ("n_labeled", "phase", "strategy"), [(17, "first", TypiClust()), (18, "then", Margin())]
+    ("n_labeled", "phase", "strategy"), [(17, "initial", TypiClust()), (18, "final", Margin())]
 )
 def test_tcm_changes_over_at_so_many_labels_a_class(blobs, n_labeled, phase, strategy):
     X, y = blobs[0][:n_labeled], blobs[1][:n_labeled]
@@ -38,20 +38,20 @@ def test_tcm_counts_classes_that_have_no_label_yet(blobs):
     X, y = blobs
     rows = np.flatnonzero(y != 2)[:12]
     sampler = TCMSampler(labels_per_class=5, random_state=0)
-    assert sampler.fit(X[rows], y[rows]).phase_ == "then"
-    assert sampler.set_params(classes=[0, 1, 2]).fit(X[rows], y[rows]).phase_ == "first"
+    assert sampler.fit(X[rows], y[rows]).phase_ == "final"
+    assert sampler.set_params(classes=[0, 1, 2]).fit(X[rows], y[rows]).phase_ == "initial"
 
 
 def test_tcm_changes_over_after_so_many_rounds(blobs):
     X, y = blobs
-    sampler = TCMSampler(n_initial_rounds=2, labels_per_class=0, random_state=0)
+    sampler = TCMSampler(n_initial_rounds=2, random_state=0)
     phases = [sampler.teach(X[:20], y[:20]).phase_]  # the first teach is a fit
     for start in (20, 25, 30):
         sampler.query(X[40:], 5)
         phases.append(sampler.teach(X[start : start + 5], y[start : start + 5]).phase_)
-    assert phases == ["first", "first", "then", "then"]
+    assert phases == ["initial", "initial", "final", "final"]
     assert sampler.n_rounds_ == 3
-    assert sampler.fit(X[:20], y[:20]).phase_ == "first"
+    assert sampler.fit(X[:20], y[:20]).phase_ == "initial"
 
 
 @given(st.integers(0, 10_000), st.integers(1, 30), st.floats(0.05, 0.95))
@@ -72,7 +72,7 @@ def planted(regime: str, seed: int) -> tuple[Signals, np.ndarray]:
     n = 120
     codes = np.arange(n) % 2
     rest = np.arange(n) // 2 % 3 == 0
-    if regime == "uncertain":
+    if regime == "high_budget":
         # Most of class 0 is far away: only its samples near the border tell where that is.
         first = np.where(codes == 0, np.where(rest, 0.4, -5.0), np.where(rest, 0.7, 1.2))
         H = np.column_stack([first, np.ones(n)]) + 0.03 * rng.standard_normal((n, 2))
@@ -86,15 +86,15 @@ def planted(regime: str, seed: int) -> tuple[Signals, np.ndarray]:
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
-@pytest.mark.parametrize("regime", ["typical", "uncertain"])
+@pytest.mark.parametrize("regime", ["low_budget", "high_budget"])
 def test_the_part_that_hurts_most_names_the_regime(regime, seed):
     errors = removal_errors(*planted(regime, seed), share=0.5, n_splits=5, seed=seed)
-    assert ("typical", "random", "uncertain")[int(np.argmax(errors))] == regime, errors
+    assert ("low_budget", "mid_budget", "high_budget")[int(np.argmax(errors))] == regime, errors
 
 
 @pytest.mark.parametrize(
     ("regime", "strategy"),
-    [("typical", TypiClust()), ("uncertain", Margin()), ("random", RandomSampling())],
+    [("low_budget", TypiClust()), ("high_budget", Margin()), ("mid_budget", RandomSampling())],
 )
 def test_the_regime_decides_the_strategy(blobs, regime, strategy):
     X, y = blobs[0][:30], blobs[1][:30]
@@ -109,7 +109,7 @@ def test_a_single_label_a_class_is_the_regime_of_few_labels(blobs):
     X, y = blobs
     rows = [int(np.flatnonzero(y == c)[0]) for c in range(3)]
     sampler = SelectALSampler(random_state=0).fit(X[rows], y[rows])
-    assert sampler.regime_ == "typical"
+    assert sampler.regime_ == "low_budget"
     assert sampler.removal_errors_ == {}
 
 
@@ -119,4 +119,4 @@ def test_equal_errors_are_the_regime_of_few_labels(blobs):
     rows = np.concatenate([np.flatnonzero(y == c)[:2] for c in range(3)])
     sampler = SelectALSampler(random_state=0).fit(X[rows], y[rows])
     assert len(set(sampler.removal_errors_.values())) == 1
-    assert sampler.regime_ == "typical"
+    assert sampler.regime_ == "low_budget"

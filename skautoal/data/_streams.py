@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..exceptions import InvalidSamplesError
 from ._arrays import _pick
 from ._base import Chunk, Pool, join, map_leaves, n_rows_of, rechunk
 from ._checks import ChunkCheck, as_array
@@ -33,7 +34,7 @@ class StreamPool(Pool):
         self._opened = iter(source() if self.rereadable else source)
         head = next((c for c in self._opened if n_rows_of(map_leaves(as_array, c))), None)
         if head is None:
-            raise ValueError(
+            raise InvalidSamplesError(
                 f"'{check.name}' is empty: its iterator returned no samples, but a minimum of 1"
                 " is required."
             )
@@ -47,7 +48,7 @@ class StreamPool(Pool):
     def _read(self) -> Iterator[Chunk]:
         if self._opened is None:
             if not self.rereadable:
-                raise ValueError(
+                raise InvalidSamplesError(
                     f"'{self.check.name}' is an iterator, which can be read only once, but this"
                     " query needs to read it again. Pass a function that returns a new iterator, or"
                     " an array."
@@ -63,7 +64,7 @@ class StreamPool(Pool):
                 yield self.check(chunk, position)
                 position += n_rows_of(chunk)
         if self.n_samples is not None and self.n_samples != position:
-            raise ValueError(
+            raise InvalidSamplesError(
                 f"'{self.check.name}' returned {self.n_samples} samples at the first reading and"
                 f" {position} at a later one. The function must return the same chunks each time."
             )

@@ -44,7 +44,7 @@ class ModALQueryStrategy:
         self,
         learner: Any,
         X_pool: Any,
-        n_instances: int | None = None,
+        n_instances: int = 1,
         *,
         X_training: Any = None,
         y_training: Any = None,
@@ -59,8 +59,8 @@ class ModALQueryStrategy:
             fitted sampler, is the task model, never trained here.
         X_pool : array-like of shape (n_pool, ...)
             Unlabelled samples.
-        n_instances : int, optional
-            Size of the batch; by default the parameter of the sampler.
+        n_instances : int, default=1
+            Size of the batch; modAL asks for one sample unless told otherwise.
         X_training, y_training : array-like, optional
             Labelled samples, for learners that keep none (``DeepActiveLearner``).
         **options

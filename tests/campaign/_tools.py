@@ -101,10 +101,10 @@ class RememberingSampler(CheapSampler):
 
     _task = SimpleNamespace(net=None)
 
-    def query(self, X_unlabeled, n_instances=None):
-        picks = super().query(X_unlabeled, n_instances)
-        self.memory_ = [*self.memory_, X_unlabeled[picks, 0].tolist()]
-        return picks
+    def query(self, X_unlabeled, n_instances=None, *, return_result=False):
+        result = super().query(X_unlabeled, n_instances, return_result=True)
+        self.memory_ = [*self.memory_, X_unlabeled[result.indices, 0].tolist()]
+        return result if return_result else result.indices
 
     def _direction(self):
         shift = sum(map(ord, repr(self.memory_))) % 1000

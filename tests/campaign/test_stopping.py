@@ -172,7 +172,7 @@ def test_audit(opened, kind):
     assert asked[0]["label"] == 1
     assert all(row["asked_at"].endswith("+00:00") for row in asked)
     if kind == "margin":
-        assert asked[0]["strategy_weights"] == {}
+        assert asked[0]["strategy_weights"] == {"Margin": 1.0}
         return
     weights = [list(row["strategy_weights"].values()) for row in asked]
     assert np.sum(weights, axis=1) == pytest.approx(1)

@@ -78,7 +78,7 @@ def test_it_is_pure(make, learner, blobs):
         as_query_strategy(sampler)(learner, blobs[0][30:])[0].tolist() for _ in range(2)
     )
     assert first == again
-    assert len(first) == 4  # the parameter of the sampler
+    assert len(first) == 4
     assert pickle.dumps(sampler) == state
     assert not hasattr(sampler, "estimator_")
     after = frozen(learner.estimator)
@@ -97,12 +97,15 @@ def test_a_learner_that_keeps_no_labels(make, learner, net, blobs):
     bare, pool = SimpleNamespace(estimator=net), blobs[0][30:]
     keywords = {"X_training": learner.X_training, "y_training": learner.y_training}
     expected = as_query_strategy(make())(learner, pool, n_instances=3)[0]
-    assert make()(bare, pool, n_instances=3, **keywords)[0].tolist() == expected.tolist()
+    assert (
+        as_query_strategy(make())(bare, pool, n_instances=3, **keywords)[0].tolist()
+        == expected.tolist()
+    )
     with pytest.raises(ValueError, match=r"'learner' keeps no labelled samples; pass.*keywords"):
-        make()(bare, pool)
+        as_query_strategy(make())(bare, pool)
     empty = SimpleNamespace(estimator=net, X_training=None, y_training=None)
     with pytest.raises(ValueError, match="'X_training' and 'y_training'"):
-        make()(empty, pool)
+        as_query_strategy(make())(empty, pool)
 
 
 def test_the_estimator_may_be_a_pipeline(make, blobs):
@@ -142,4 +145,4 @@ def test_another_estimator_is_refused(make, blobs, estimator):
 
 def test_a_learner_without_an_estimator_is_refused(make, blobs):
     with pytest.raises(TypeError, match=r"'learner.estimator'"):
-        make()(object(), blobs[0][30:])
+        as_query_strategy(make())(object(), blobs[0][30:])

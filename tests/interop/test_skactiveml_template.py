@@ -18,7 +18,7 @@ import pytest
 import torch
 from skorch import NeuralNetClassifier
 
-from skautoal import StrategySampler, samplers
+from skautoal import Search, StrategySampler, baselines, samplers
 from skautoal.modules import MLP
 from skautoal.strategies import STRATEGIES
 from tests._helpers import quick_strategy
@@ -78,10 +78,10 @@ EXPORTED = {
     name: lambda name=name: StrategySampler(make_net(), quick_strategy(name)) for name in STRATEGIES
 }
 PAIR = {"strategies": ["margin", "kmeans"]}
-SEARCH = PAIR | {"n_steps": 2, "n_splits": 2}
+SEARCH = PAIR | {"search": Search(n_steps=2, n_splits=2)}
 EXPORTED |= {
     "AutoALSampler": lambda: samplers.AutoALSampler(make_net(), **SEARCH),
-    "RandomWeightsSampler": lambda: samplers.RandomWeightsSampler(make_net(), **PAIR),
+    "RandomWeightsSampler": lambda: baselines.RandomWeightsSampler(make_net(), **PAIR),
     "ALBLSampler": lambda: samplers.ALBLSampler(make_net(), **PAIR),
     "REFINESampler": lambda: samplers.REFINESampler(make_net(), **PAIR),
     "TCMSampler": lambda: samplers.TCMSampler(make_net()),

@@ -158,7 +158,7 @@ CASES = [
     ),
     searching("loss_prediction", True, "loss_prediction.*no effect.*'global'", search_net="global"),
     parameter("n_members", 1),
-    parameter("max_memory", "much", "'max_memory' must be a number of bytes or a text"),
+    parameter("max_memory", "much", "'max_memory' must be a number of bytes or a string"),
     parameter("signals", {"n_passes": 3}),
     parameter("on_error", "ignore"),
     parameter("on_nonfinite", "drop"),

@@ -274,7 +274,7 @@ def test_more_is_asked_for_than_is_good(fitted, pool):
     with pytest.warns(PoolSizeWarning, match="pool holds 3 samples") as caught:
         assert sorted(fitted["margin"].query(bad, 5, on_nonfinite="skip")) == [0, 4, 5]
     assert caught[0].filename == __file__
-    with pytest.raises(ValueError, match="Each of the 3 samples of 'X_unlabeled' holds NaN"):
+    with pytest.raises(ValueError, match="All 3 samples of 'X_unlabeled' contain NaN"):
         fitted["margin"].query(bad[1:4], 2, on_nonfinite="skip")
 
 

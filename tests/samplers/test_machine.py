@@ -177,7 +177,9 @@ class SamplerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.history != self.compared)
     @rule()
     def a_clone_that_did_the_same_gives_the_same(self):
-        twin = clone(self.template).set_params(estimator=self.net)  # a clone's net is untrained
+        twin = clone(self.template)
+        if not isinstance(twin.estimator, FrozenEstimator):
+            twin.set_params(estimator=self.net)  # a clone's net is untrained
         for step in self.history:
             self._do(twin, *step)
         if self.pool:

@@ -40,13 +40,18 @@ def net(**params):
 HIGH_BUDGET = {"removed_share": 0.2, "random_state": 1}
 #: Parameters that hold one strategy.
 ROLES = ("strategy", "initial_strategy", "final_strategy", "low_budget", "high_budget")
+#: Every strategy reads passes of dropout.
+ON_PASSES = dict.fromkeys(ROLES, "bald") | {
+    "strategies": ["bald", "mean_std"],
+    "n_initial_rounds": 9,
+}
 #: For each parameter, another legal value, and what else has to be set for both.
 OTHERS = {
     "estimator": (net(max_epochs=1), {}),
     "strategies": (["margin", "entropy"], {}),
     "strategy": ("entropy", {}),
     "n_instances": (3, {}),
-    "signals": (SignalOptions(n_passes=3), dict.fromkeys(ROLES, "bald") | {"n_initial_rounds": 9}),
+    "signals": (SignalOptions(n_passes=3), ON_PASSES),
     "classes": ([0, 1, 2, 3], {}),  # the net has three outputs: an error
     "on_nonfinite": ("skip", {}),
     "on_error": ("drop", {}),

@@ -28,6 +28,7 @@ _NAMES = {
     # Labels and the command line.
     "data._labels": "check_labels",
     "_cli": "main",
+    "_cli._estimate": "Cost as RoundCost, expected_seconds, in_words, key_of as setting_of",
     # Pools: chunks and their checks.
     "data._base": "n_rows_of, rechunk",
     "data._checks": "ChunkCheck",
@@ -94,6 +95,7 @@ _NAMES = {
     "simulation.analysis._rank_plot": "cliques",
     "simulation.analysis._verdict": "verdict",
     "simulation.runs._commands": "record_command, recorded_commands",
+    "simulation.runs._plan": "plan_runs",
     "simulation.runs._simulate": "score",
     "simulation.runs._store": "RunStore",
     "simulation.tasks._rows": "draw_initial",
@@ -148,6 +150,12 @@ _PATCHED = {
     "journal.write_head": "campaign._journal:_write_head",
     # Simulation.
     "compare.simulate": "simulation.runs._compare:simulate",
+    # The command line: what a command does after its checks.
+    "cli.compare.load_task": "_cli._compare:load_task",
+    "cli.compare.plan_runs": "_cli._compare:plan_runs",
+    "cli.compare.run_plan": "_cli._compare:run_plan",
+    "cli.query.choose": "_cli._query:_choose",
+    "cli.query.read_labeled": "_cli._query:read_labeled",
     "store.write_whole": "simulation.runs._store:write_whole",
 }
 

@@ -24,6 +24,9 @@ FORBIDDEN_CALLS = {
     *("eval", "exec", "compile", "__import__", "os.system", "os.popen", "torch.load"),
     *("joblib.load", "load_params", "pandas.read_pickle", "torch.jit.load", "torch.hub.load"),
 }
+METADATA = "importlib.metadata"  # versions of what is installed
+# Imports of the package's own modules by names that stand in the source.
+ALLOWED = {"__init__.py": ["importlib", "importlib.import_module"]}
 # These take 'allow_pickle', or unpickle without it.
 NUMPY_READERS = {"np.load", "numpy.load", "np.lib.format.read_array"}
 
@@ -53,7 +56,7 @@ def offences(source: str) -> list[str]:
         imported = []
         if isinstance(node, ast.Import):
             imported = [alias.name.split(".")[0] for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module != METADATA:
             imported = [(node.module or "").split(".")[0]]
             imported += [f"{node.module}.{alias.name}" for alias in node.names]
         found += [name for name in imported if name in FORBIDDEN_MODULES | FORBIDDEN_CALLS]
@@ -65,8 +68,11 @@ def offences(source: str) -> list[str]:
 def test_nothing_in_the_package_can_unpickle_a_file():
     sources = sorted(PACKAGE.rglob("*.py"))
     assert len(sources) > 150
-    found = {path.name: offences(path.read_text(encoding="utf-8")) for path in sources}
-    assert {name: what for name, what in found.items() if what} == {}
+    found = {
+        path.relative_to(PACKAGE).as_posix(): offences(path.read_text(encoding="utf-8"))
+        for path in sources
+    }
+    assert {name: what for name, what in found.items() if what} == ALLOWED
 
 
 @pytest.mark.parametrize(
@@ -75,6 +81,7 @@ def test_nothing_in_the_package_can_unpickle_a_file():
         "import pickle",
         "from pickle import loads",
         "import os, marshal",
+        "import importlib",
         "from torch import load",
         "from joblib import Parallel, load",
         "torch.load(path)",
@@ -91,6 +98,7 @@ def test_the_search_finds(source):
 
 def test_the_search_lets_pass():
     assert offences("np.load(path, allow_pickle=False); json.load(file); module.eval()") == []
+    assert offences("from importlib.metadata import version") == []
 
 
 class Bomb:
@@ -132,10 +140,10 @@ def test_the_command_line_defuses_it(bomb, pool, capsys):
     for labeled in ("good.npz", "labeled.npz"):
         arguments = ["--labeled", str(bomb / labeled), "--pool", str(bomb / pool)]
         with harmless(seconds=30.0):
-            code = main(["query", *arguments, "--n-instances", "1", "--out", str(bomb / "out")])
+            code = main(["query", *arguments, "--n-instances", "1", "--out", str(bomb / "out.npy")])
         assert code != 0
         assert "plain" in capsys.readouterr().err
-        assert not (bomb / "out").exists()
+        assert not (bomb / "out.npy").exists()
 
 
 def test_a_task_defuses_it(bomb):

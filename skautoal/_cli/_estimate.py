@@ -22,7 +22,7 @@ _WARM_UP = 2.0
 
 
 @dataclass(frozen=True)
-class _Cost:
+class Cost:
     """Seconds of an average round: training on some labels, and a query."""
 
     train: float
@@ -45,7 +45,7 @@ def estimate(plan: Plan, n_jobs: int | None) -> str:
     """
     start = time.perf_counter()
     costs = _finished_costs(plan)
-    jobs = {_key(job): job for job in plan.todo if job.budget.name != FULL}
+    jobs = {key_of(job): job for job in plan.todo if job.budget.name != FULL}
     n_timed = 0
     with one_thread(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the runs themselves will say it
@@ -56,9 +56,9 @@ def estimate(plan: Plan, n_jobs: int | None) -> str:
                 costs |= {} if cost is None else {key: cost}
     if not costs:
         return "not possible: no method gets through a round."
-    counts = Counter(_key(job) for job in plan.todo)
-    one_of_each = {_key(job): job for job in plan.todo}
-    seconds = {key: _expected(key, job, costs) for key, job in one_of_each.items()}
+    counts = Counter(key_of(job) for job in plan.todo)
+    one_of_each = {key_of(job): job for job in plan.todo}
+    seconds = {key: expected_seconds(key, job, costs) for key, job in one_of_each.items()}
     at_once = min(effective_n_jobs(n_jobs), len(plan.todo))
     total = sum(seconds[key] * count for key, count in counts.items())
     expected = max(total / at_once, *seconds.values())
@@ -78,33 +78,33 @@ def in_words(seconds: float) -> str:
     return f"{number} {unit}{'' if number == 1 else 's'}"
 
 
-def _key(job: Run) -> tuple[str, str, str]:
+def key_of(job: Run) -> tuple[str, str, str]:
     return job.task.name, job.budget.name, job.name
 
 
-def _finished_costs(plan: Plan) -> dict[tuple[str, str, str], _Cost]:
+def _finished_costs(plan: Plan) -> dict[tuple[str, str, str], Cost]:
     """Return what the finished runs of each kind took, seeds averaged."""
-    found: dict[tuple[str, str, str], list[_Cost]] = {}
+    found: dict[tuple[str, str, str], list[Cost]] = {}
     for number, result in plan.finished.items():
         job = plan.jobs[number]
         if job.budget.name != FULL:
-            found.setdefault(_key(job), []).append(_cost(result))
+            found.setdefault(key_of(job), []).append(_cost(result))
     return {
-        key: _Cost(*np.mean([[c.train, c.query, c.n_labels] for c in costs], axis=0))
+        key: Cost(*np.mean([[c.train, c.query, c.n_labels] for c in costs], axis=0))
         for key, costs in found.items()
     }
 
 
-def _cost(result: SimulationResult) -> _Cost:
+def _cost(result: SimulationResult) -> Cost:
     n_queries = max(1, len(result.rounds) - 1)
-    return _Cost(
+    return Cost(
         float(np.mean(result.seconds_train)),
         sum(result.seconds_query) / n_queries,
         float(np.mean(result.n_labeled)),
     )
 
 
-def _time_round(job: Run, *, warm: bool) -> _Cost | None:
+def _time_round(job: Run, *, warm: bool) -> Cost | None:
     """Time a round in the middle of a run; None if it fails, which the run will report."""
     task, budget = job.task, job.budget
     start = time.perf_counter()
@@ -129,7 +129,7 @@ def _time_round(job: Run, *, warm: bool) -> _Cost | None:
     return _cost(result)
 
 
-def _expected(key: tuple[str, str, str], job: Run, costs: dict) -> float:
+def expected_seconds(key: tuple[str, str, str], job: Run, costs: dict) -> float:
     """Return the seconds of a run: as known, or the mean over what is most like it."""
     if key in costs:
         return costs[key].of(job)

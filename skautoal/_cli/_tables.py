@@ -209,7 +209,9 @@ def _as_integers(texts: list[str]) -> list[int] | None:
 
 
 def as_typed(texts: list[str]) -> list:
-    """Return integers, else floats, if all texts stand for such; else the texts."""
+    """Return booleans, integers or floats if all texts stand for such; else the texts."""
+    if {*texts} <= {"True", "False"}:
+        return [text == "True" for text in texts]
     whole = _as_integers(texts)
     # "007" is a name that happens to be made of digits.
     if whole is not None or any(re.match(r"-?0\d", text) for text in texts):

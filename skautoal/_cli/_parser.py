@@ -154,7 +154,7 @@ def _add_report(commands) -> None:
     report = _add_command(
         commands,
         "report",
-        "write the HTML report of a folder of runs",
+        "write the report of a folder of runs",
         "",
         "skautoal report runs",
     )
@@ -163,7 +163,8 @@ def _add_report(commands) -> None:
         "--out",
         type=Path,
         metavar="FILE",
-        help="file to write (default: report.html in the folder)",
+        help="file to write; a name that ends in .md makes Markdown without figures"
+        " (default: report.html in the folder)",
     )
 
 

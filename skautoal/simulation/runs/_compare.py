@@ -111,11 +111,9 @@ def run_plan(plan: Plan, *, n_jobs: int | None, on_error: str, verbose: int) -> 
     todo = [(number, job) for number, job in enumerate(plan.jobs) if number not in finished]
     # None: a bar on terminals only. In files and notebooks, the lines say enough.
     disable = None if verbose else True
-    # This limits runs in this process; those in other processes limit themselves.
-    with (
-        tqdm(total=total, initial=len(finished), desc="runs", disable=disable) as bar,
-        one_thread(),
-    ):
+    bar = tqdm(total=total, initial=len(finished), desc="runs", disable=disable)
+    # The limit is for runs in this process; those in other processes limit themselves.
+    with bar, one_thread():
         for done, (number, result) in enumerate(_stream(todo, n_jobs), total - len(todo) + 1):
             job = plan.jobs[number]
             bar.update()

@@ -39,7 +39,7 @@ def fit_net(backbone, labels, codes=None, splits=None, seed=0):
     if backbone == "head":
         return HeadFitNet(signals, codes, splits, dropout_rate=0.5, n_passes=4, seed=seed)
     return ModuleFitNet(
-        signals.net, signals.X, codes, splits, signals.layout, n_passes=4, seed=seed
+        signals.net, signals.X, codes, splits, signals.source.layout, n_passes=4, seed=seed
     )
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 from _names import method_name, renamed, renamed_setting
 
 from skautoal.simulation import (
     Results,
     Setting,
+    confidence_interval,
     plot_critical_difference,
     plot_learning_curves,
     plot_penalty_matrix,
@@ -21,6 +23,59 @@ _SETTINGS = [
     Setting("fortunes_topic_minilm", "low"),
     Setting("letter", "mid"),
 ]
+
+
+_HEADLINE = {"auto": "AutoAL (default)", "margin": "margin sampling", "random": "random sampling"}
+
+
+def mean_curves(claims: Results, budget: str = "low") -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Return labels per class and curves averaged over the data sets, (n_seeds, n_rounds + 1).
+
+    Under the low budget every data set has the same numbers of labels per class: the first
+    labels are one per class, and so is each batch.
+    """
+    settings = [setting for setting in claims.settings if setting.budget == budget]
+    found = [claims.curves(setting) for setting in settings]
+    labels = [n_labeled / n_labeled[0] for n_labeled, _ in found]
+    assert all(np.array_equal(one, labels[0]) for one in labels)
+    return labels[0], {
+        method: np.mean([curves[method] for _, curves in found], axis=0) for method in _HEADLINE
+    }
+
+
+def draw_headline(claims: Results, path: Path) -> None:
+    """Write the figure of the first screen: accuracy against labels, the mean of the data sets."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    labels, curves = mean_curves(claims)
+    figure, ax = plt.subplots(figsize=(7, 3.8), layout="constrained")
+    colours = {"auto": "tab:blue", "margin": "tab:green", "random": "0.45"}
+    shifts = {"auto": 0.0, "margin": 0.6, "random": -0.6}  # names that are near each other
+    for method, values in curves.items():
+        mean, half = 100 * values.mean(axis=0), 100 * confidence_interval(values.T)
+        ax.plot(labels, mean, color=colours[method], linewidth=2.2, marker="o", markersize=4)
+        ax.fill_between(
+            labels, mean - half, mean + half, color=colours[method], alpha=0.15, linewidth=0
+        )
+        ax.text(
+            labels[-1] + 0.2,
+            mean[-1] + shifts[method],
+            _HEADLINE[method],
+            color=colours[method],
+            va="center",
+            weight="bold" if method == "auto" else "normal",
+        )
+    ax.set(xlabel="labels per class", ylabel="accuracy in %", xlim=(0.8, labels[-1] + 3.2))
+    ax.set_xticks(labels)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.grid(axis="y", color="0.9")
+    n = len({setting.task for setting in claims.settings})
+    ax.set_title(f"Mean over {n} data sets and {len(claims.seeds)} seeds", fontsize=10, loc="left")
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
 
 
 def draw(claims: Results, folder: Path) -> None:

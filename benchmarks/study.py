@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 from _answer import answer, headline
-from _figures import draw
+from _figures import draw, draw_headline
 from _study import load, parts, plan
 from _tables import by_setting, cost_of, differences, needed_table, overview
 from _verdicts import compared, comparison_table, verdict_table, verdicts
@@ -142,6 +142,7 @@ def write_pages() -> None:
     for page in (DOCS / "does_it_work.md", DOCS / "index.md", ROOT / "README.md"):
         page.write_text(filled(page.read_text(), made))
     draw(found["claims"], DOCS / "_static" / "evidence")
+    draw_headline(found["claims"], DOCS / "_static" / "headline.png")
 
 
 def main() -> None:

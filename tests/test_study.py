@@ -174,3 +174,16 @@ def test_what_varies_the_search_searches(study, part):
     from _study import parts
 
     assert all(method.search.objective == "mixed" for method in parts()[part].values())
+
+
+def test_the_first_figure_averages_over_data_sets(study, tmp_path):
+    import _figures
+
+    tasks = ["digits", "dna"]
+    results = made_results({"auto": 0.9, "margin": 0.8, "random": 0.7}, tasks)
+    labels, curves = _figures.mean_curves(results)
+    assert labels.tolist() == [1, 2]  # 10 and 20 labels, the first being one per class
+    expected = np.mean([results.curves(s)[1]["auto"] for s in results.settings], axis=0)
+    np.testing.assert_allclose(curves["auto"], expected)
+    _figures.draw_headline(results, tmp_path / "headline.png")
+    assert (tmp_path / "headline.png").stat().st_size > 1000

@@ -96,7 +96,7 @@ def take_rows(X: Any, indices: Any) -> Any:
     if sparse.issparse(X):
         return X.tocsr()[indices]
     if is_on_disk(X):
-        return _read_rows(X, np.arange(len(X))[indices])
+        return _read_rows(X, np.arange(n_samples(X))[indices])
     return _safe_indexing(X, indices)  # lists and data frames
 
 

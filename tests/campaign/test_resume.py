@@ -234,7 +234,7 @@ def test_a_round_that_cannot_be_repeated_is_pointed_out(tmp_path, monkeypatch):
     monkeypatch.setattr(CheapSampler, "_direction", lambda self: np.array([1.0, 0.0, 0.0]))
     monkeypatch.setattr(RememberingSampler, "_direction", lambda self: np.array([1.0, 0.0, 0.0]))
     with LabelingCampaign.load(tmp_path / "c", RememberingSampler(), X) as campaign:
-        with pytest.warns(SkautoalWarning, match="picks other samples than are recorded"):
+        with pytest.warns(SkautoalWarning, match="picks other samples than recorded"):
             campaign.ask(2)
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 
 from .._utils._rng import derive_seed
-from ..mixing import build_batch, candidate_utilities
+from ..mixing import Candidates, build_batch, candidate_utilities
 from ..samplers._composition import StrategiesSampler
 from ..samplers._result import Answer
-from ..signals import SignalOptions
+from ..signals import SignalOptions, Signals
 
 
 class FixedMixtureSampler(StrategiesSampler):
@@ -100,17 +100,19 @@ class FixedMixtureSampler(StrategiesSampler):
         )
         self.weights = weights
 
-    def _check_parameters(self):
+    def _check_parameters(self) -> None:
         named = self._named_strategies()
         if named:  # else "auto": known when the net is
             mixture(self.weights, [name for name, _ in named])
 
-    def _start(self, signals, candidates):
+    def _start(self, signals: Signals, candidates: Candidates) -> None:
         shares = mixture(self.weights, candidates.names).tolist()
         self._shares = dict(zip(candidates.names, shares, strict=True))
         self.strategy_weights_ = {"labeled": dict(self._shares)}
 
-    def _pick(self, signals, candidates, n_instances, seed):
+    def _pick(
+        self, signals: Signals, candidates: Candidates, n_instances: int, seed: int
+    ) -> Answer:
         utilities = candidate_utilities(
             candidates,
             signals,

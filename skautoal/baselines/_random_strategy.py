@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from .._utils._rng import derive_seed
+from ..mixing import Candidates
 from ..samplers._composition import StrategiesSampler
 from ..samplers._result import Answer
+from ..signals import Signals
 
 
 class RandomStrategySampler(StrategiesSampler):
@@ -56,7 +58,9 @@ class RandomStrategySampler(StrategiesSampler):
 
     """
 
-    def _pick(self, signals, candidates, n_instances, seed):
+    def _pick(
+        self, signals: Signals, candidates: Candidates, n_instances: int, seed: int
+    ) -> Answer:
         rng = np.random.RandomState(derive_seed(seed, "strategy"))
         chosen = candidates.names[rng.randint(len(candidates))]
         picks, utilities = candidates.only(chosen).evaluate_first(

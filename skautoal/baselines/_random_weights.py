@@ -6,12 +6,13 @@ import numpy as np
 import torch
 
 from .._utils._rng import derive_seed, isolated_rng
-from ..mixing import build_batch, candidate_utilities, equal_weights
+from ..mixing import Candidates, build_batch, candidate_utilities, equal_weights
 from ..mixing._builders import BUILDER_NEEDS
 from ..samplers._composition import StrategiesSampler
 from ..samplers._result import Answer
 from ..search._features import sample_features
 from ..search._search_net import UtilitySearchNet
+from ..signals import Signals
 
 _BUILDER = "joint_herding"
 
@@ -70,10 +71,12 @@ class RandomWeightsSampler(StrategiesSampler):
 
     """
 
-    def _own_needs(self):
+    def _own_needs(self) -> dict[str, str]:
         return dict.fromkeys(BUILDER_NEEDS[_BUILDER], "RandomWeightsSampler")
 
-    def _pick(self, signals, candidates, n_instances, seed):
+    def _pick(
+        self, signals: Signals, candidates: Candidates, n_instances: int, seed: int
+    ) -> Answer:
         utilities = candidate_utilities(
             candidates,
             signals,

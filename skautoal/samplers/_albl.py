@@ -10,7 +10,8 @@ import numpy as np
 from sklearn.utils._param_validation import Interval
 
 from ..data._rows import take_rows
-from ..signals import SignalOptions
+from ..mixing import Candidates
+from ..signals import SignalOptions, Signals
 from ..signals._task_signals import task_signals
 from ._bandit import BanditSampler
 
@@ -140,7 +141,7 @@ class ALBLSampler(BanditSampler):
         self.p_min = p_min
         self.horizon = horizon
 
-    def _start(self, signals, candidates):
+    def _start(self, signals: Signals, candidates: Candidates) -> None:
         K = len(candidates)
         if self.p_min is not None and self.p_min * K > 1:
             raise ValueError(
@@ -148,7 +149,7 @@ class ALBLSampler(BanditSampler):
                 f" most 1 / {K} each; lower it, or leave it None."
             )
 
-    def _reset_arms(self):
+    def _reset_arms(self) -> None:
         self.arm_weights_ = np.ones(len(self._arms))
 
     def _least(self, K: int) -> float:
@@ -157,15 +158,15 @@ class ALBLSampler(BanditSampler):
             return self.p_min
         return min(1 / K, math.sqrt(math.log(K) / (K * self.horizon)))
 
-    def _probabilities(self):
+    def _probabilities(self) -> dict[str, float] | None:
         p = arm_probabilities(self.arm_weights_, self._least(len(self._arms)))
         return dict(zip(self._arms, p.tolist(), strict=True))
 
-    def _draw_arms(self, arms, n_draws, rng):
+    def _draw_arms(self, arms: np.ndarray, n_draws: int, rng: np.random.RandomState) -> np.ndarray:
         p = arm_probabilities(self.arm_weights_[arms], self._least(len(arms)))
         return rng.choice(arms, size=n_draws, p=p)
 
-    def _update(self, draws, rows):
+    def _update(self, draws: np.ndarray, rows: np.ndarray) -> None:
         if self.last_query_ is None or len(draws) == 0:
             return
         signals = task_signals(

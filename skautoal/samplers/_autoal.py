@@ -10,14 +10,16 @@ import numpy as np
 from sklearn.utils._param_validation import StrOptions
 from torch import Tensor
 
-from ..mixing import BUILDERS
+from ..mixing import BUILDERS, Candidates
 from ..mixing._builders import BUILDER_NEEDS
 from ..search import Search
 from ..search._options import resolved_search
 from ..search._round import RoundOptions, SearchRound
-from ..signals import SignalOptions
+from ..signals import SignalOptions, Signals
+from ._base import BaseSampler
 from ._composition import StrategiesSampler
-from ._result import Answer, mean_weights
+from ._result import Answer, QueryResult, mean_weights
+from ._rounds import PreviousRound
 
 
 class AutoALSampler(StrategiesSampler):
@@ -178,7 +180,7 @@ class AutoALSampler(StrategiesSampler):
         is_paper = isinstance(self.search, str) and self.search == "paper"
         return "top" if is_paper else "joint_herding"
 
-    def _own_needs(self):
+    def _own_needs(self) -> dict[str, str]:
         search = resolved_search(self.search)
         needs = dict.fromkeys(
             BUILDER_NEEDS.get(self._builder, ()),
@@ -188,7 +190,7 @@ class AutoALSampler(StrategiesSampler):
             needs.setdefault("embeddings", f"AutoALSampler with search={search!r}")
         return needs
 
-    def _start(self, signals, candidates):
+    def _start(self, signals: Signals, candidates: Candidates) -> None:
         options = self._signal_options()
         self._round = SearchRound(
             resolved_search(self.search),
@@ -203,7 +205,9 @@ class AutoALSampler(StrategiesSampler):
             self.strategy_weights_ = {"labeled": mean_weights(names, self._round.labeled_weights)}
         self.timings_ = dict(self._round.timings)
 
-    def _pick(self, signals, candidates, n_instances, seed):
+    def _pick(
+        self, signals: Signals, candidates: Candidates, n_instances: int, seed: int
+    ) -> Answer:
         round_ = replace(self._round, timings={})
         history = None
         if candidates.names != self._round.names:  # some failed: learn without them
@@ -224,13 +228,15 @@ class AutoALSampler(StrategiesSampler):
             timings=round_.timings,
         )
 
-    def _fit(self, X, y, previous=None, *, keeps_rounds=False):
+    def _fit(
+        self, X: Any, y: Any, previous: PreviousRound | None = None, *, keeps_rounds: bool = False
+    ) -> BaseSampler:
         super()._fit(X, y, previous, keeps_rounds=keeps_rounds)
         if self.verbose:
             print(stage_report(f"fit on {len(self.y_labeled_)} labels", self.timings_))
         return self
 
-    def _describe(self, result):
+    def _describe(self, result: QueryResult) -> None:
         super()._describe(result)
         if self.verbose:
             what = f"query of {len(result)} from {len(result.utilities)} samples"

@@ -16,6 +16,8 @@ import torch
 from .._utils._atomic import all_or_nothing
 from .._utils._rng import derive_seed
 from ..data._rows import n_samples, take_rows
+from ..mixing import Candidates
+from ..signals import Signals
 from ..signals._task_signals import task_signals
 from ._composition import StrategiesSampler
 from ._result import Answer
@@ -57,7 +59,7 @@ class BanditSampler(StrategiesSampler):
         """Return the probability of each arm, if there is one before the draw."""
         return None
 
-    def _reset(self):
+    def _reset(self) -> None:
         self._arms = [name for name, _ in self.strategies_]
         self._reset_arms()
         self.last_query_ = None
@@ -92,7 +94,9 @@ class BanditSampler(StrategiesSampler):
                 self._reset()
         return self
 
-    def _pick(self, signals, candidates, n_instances, seed):
+    def _pick(
+        self, signals: Signals, candidates: Candidates, n_instances: int, seed: int
+    ) -> Answer:
         rankings = candidates.rankings(signals, n_instances, derive_seed(seed, "candidates"))
         rng = np.random.RandomState(derive_seed(seed, "arms"))
         among = np.array([self._arms.index(name) for name in candidates.names])
@@ -118,7 +122,7 @@ class BanditSampler(StrategiesSampler):
             reported = {"pool": probabilities, **reported}
         return Answer(rows, scores, candidates.names, utilities, weights, reported, memo=memo)
 
-    def _remember(self, X, indices, memo):
+    def _remember(self, X: Any, indices: np.ndarray, memo: Any) -> None:
         fields = [("row_hash", np.uint64), ("arm", np.int64), ("advice", bool, (len(self._arms),))]
         # A budget may be filled up with samples that no arm brought.
         indices = indices[np.isin(indices, list(memo))]

@@ -5,12 +5,14 @@ The parameters are those of scikit-learn's Pipeline: ``name`` and ``name__parame
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sklearn.base import BaseEstimator
 
 from ..mixing import named_strategies
 from ..signals import SignalOptions
+from ..strategies import Strategy
 from ._base import BaseSampler
 
 
@@ -44,7 +46,7 @@ class NamedListMixin(BaseEstimator):
                 params |= {f"{name}__{key}": value for key, value in nested.items()}
         return params
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> NamedListMixin:
         """Set parameters, nested ones as ``name__parameter``, whole items as ``name``.
 
         Parameters
@@ -125,14 +127,16 @@ class StrategiesSampler(NamedListMixin, BaseSampler):
         )
         self.strategies = strategies
 
-    def _named_strategies(self, has=None):
+    def _named_strategies(
+        self, has: Callable[[str], bool] | None = None
+    ) -> list[tuple[str, Strategy]]:
         self._check_names()
         if has is None and isinstance(self.strategies, str) and self.strategies == "auto":
             return []  # takes what the net allows
         return named_strategies(self.strategies, has)
 
-    def _signals_to_read(self):
+    def _signals_to_read(self) -> set[str]:
         return super()._signals_to_read() | {"probabilities", "logits", "embeddings"}
 
-    def _strategies_to_show(self):
+    def _strategies_to_show(self) -> list[tuple[str, Strategy]]:
         return named_strategies(self.strategies)

@@ -9,7 +9,7 @@ from sklearn.utils._param_validation import Interval
 
 from .._utils._rng import derive_seed
 from ..mixing import Candidates, progressive_filter
-from ..signals import SignalOptions
+from ..signals import SignalOptions, Signals
 from ..strategies import UncertaintyHerding
 from ._composition import StrategiesSampler
 from ._result import Answer
@@ -107,10 +107,12 @@ class REFINESampler(StrategiesSampler):
         self.n_filter_rounds = n_filter_rounds
         self.n_subsets = n_subsets
 
-    def _own_needs(self):
+    def _own_needs(self) -> dict[str, str]:
         return dict.fromkeys(UncertaintyHerding.needs, "REFINESampler")
 
-    def _pick(self, signals, candidates, n_instances, seed):
+    def _pick(
+        self, signals: Signals, candidates: Candidates, n_instances: int, seed: int
+    ) -> Answer:
         rows = progressive_filter(
             candidates,
             signals,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any
 
@@ -10,14 +11,14 @@ import torch
 from sklearn.utils._param_validation import Interval
 
 from .._utils._rng import derive_seed
-from ..mixing import named_strategies
+from ..mixing import Candidates, named_strategies
 from ..ops._distances import normalize_rows
 from ..ops._neighbors import typicality
 from ..ops._uncertainty import margin
 from ..search import stratified_splits
 from ..search._fit_net import HeadFitNet, batched_heads
 from ..signals import SignalOptions, Signals
-from ..strategies import RandomSampling
+from ..strategies import RandomSampling, Strategy
 from ._base import BaseSampler
 from ._result import Answer
 
@@ -138,13 +139,15 @@ class SelectALSampler(BaseSampler):
         self.removed_share = removed_share
         self.n_splits = n_splits
 
-    def _own_needs(self):
+    def _own_needs(self) -> dict[str, str]:
         return {"embeddings": "SelectALSampler"}
 
-    def _named_strategies(self, has=None):
+    def _named_strategies(
+        self, has: Callable[[str], bool] | None = None
+    ) -> list[tuple[str, Strategy]]:
         return named_strategies([self.low_budget, self.high_budget, RandomSampling()])
 
-    def _start(self, signals, candidates):
+    def _start(self, signals: Signals, candidates: Candidates) -> None:
         errors = removal_errors(
             signals,
             self._task.codes,
@@ -157,14 +160,16 @@ class SelectALSampler(BaseSampler):
             self.removal_errors_, key=self.removal_errors_.__getitem__, default=_REGIMES[0]
         )
 
-    def _candidates_to_ask(self):
+    def _candidates_to_ask(self) -> Candidates:
         candidates = super()._candidates_to_ask()
         first = {"low_budget": 0, "high_budget": 1, "mid_budget": 2}[self.regime_]
         # If that of the regime is dropped, samples are chosen at random.
         candidates.pairs = [candidates.pairs[i] for i in dict.fromkeys([first, 2])]
         return candidates
 
-    def _pick(self, signals, candidates, n_instances, seed):
+    def _pick(
+        self, signals: Signals, candidates: Candidates, n_instances: int, seed: int
+    ) -> Answer:
         picks, utilities = candidates.evaluate_first(signals, n_instances, seed)
         return Answer.of_one(candidates.names[0], picks, utilities)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from ..mixing import named_strategies
-from ..signals import SignalOptions
+from ..mixing import Candidates, named_strategies
+from ..signals import SignalOptions, Signals
+from ..strategies import Strategy
 from ._base import BaseSampler
 from ._result import Answer
 
@@ -85,9 +87,13 @@ class StrategySampler(BaseSampler):
         )
         self.strategy = strategy
 
-    def _named_strategies(self, has=None):
+    def _named_strategies(
+        self, has: Callable[[str], bool] | None = None
+    ) -> list[tuple[str, Strategy]]:
         return named_strategies([self.strategy])
 
-    def _pick(self, signals, candidates, n_instances, seed):
+    def _pick(
+        self, signals: Signals, candidates: Candidates, n_instances: int, seed: int
+    ) -> Answer:
         picks, utilities = candidates.evaluate_first(signals, n_instances, seed)
         return Answer.of_one(candidates.names[0], picks, utilities)

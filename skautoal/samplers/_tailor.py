@@ -113,11 +113,11 @@ class TAILORSampler(BanditSampler):
         )
         self.decay = decay
 
-    def _reset_arms(self):
+    def _reset_arms(self) -> None:
         self.arm_counts_ = np.zeros((len(self._arms), len(self.classes_)))
         self._counted_classes = self.classes_
 
-    def _draw_arms(self, arms, n_draws, rng):
+    def _draw_arms(self, arms: np.ndarray, n_draws: int, rng: np.random.RandomState) -> np.ndarray:
         values = class_values(np.bincount(self._task.codes, minlength=len(self.classes_)))
         drawn = np.empty(n_draws, dtype=np.int64)
         for draw in range(n_draws):
@@ -128,7 +128,7 @@ class TAILORSampler(BanditSampler):
             drawn[draw] = arms[order[rewards[order].argmax()]]
         return drawn
 
-    def _update(self, draws, rows):
+    def _update(self, draws: np.ndarray, rows: np.ndarray) -> None:
         counts = np.zeros((len(self._arms), len(self.classes_)))
         counts[:, np.searchsorted(self.classes_, self._counted_classes)] = self.arm_counts_
         if self.last_query_ is not None and len(draws):

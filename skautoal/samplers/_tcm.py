@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from numbers import Integral
 from typing import Any
 
 from sklearn.utils._param_validation import Interval
 
-from ..mixing import named_strategies
-from ..signals import SignalOptions
+from ..mixing import Candidates, named_strategies
+from ..signals import SignalOptions, Signals
+from ..strategies import Strategy
 from ._base import BaseSampler
 from ._result import Answer
 
@@ -119,10 +121,10 @@ class TCMSampler(BaseSampler):
         self.labels_per_class = labels_per_class
         self.n_initial_rounds = n_initial_rounds
 
-    def _reset(self):
+    def _reset(self) -> None:
         self.n_rounds_ = 0
 
-    def _check_parameters(self):
+    def _check_parameters(self) -> None:
         if self.n_initial_rounds is not None and self.labels_per_class != _LABELS_PER_CLASS:
             raise ValueError(
                 f"'labels_per_class' is {self.labels_per_class}, but 'n_initial_rounds' is"
@@ -158,15 +160,19 @@ class TCMSampler(BaseSampler):
         enough = self.labels_per_class * len(self.classes_)
         return "initial" if len(self.y_labeled_) < enough else "final"
 
-    def _named_strategies(self, has=None):
+    def _named_strategies(
+        self, has: Callable[[str], bool] | None = None
+    ) -> list[tuple[str, Strategy]]:
         return named_strategies([self.initial_strategy, self.final_strategy])
 
-    def _candidates_to_ask(self):
+    def _candidates_to_ask(self) -> Candidates:
         candidates = super()._candidates_to_ask()
         if self.phase_ == "final":
             candidates.pairs.reverse()  # the other one is asked if this one is dropped
         return candidates
 
-    def _pick(self, signals, candidates, n_instances, seed):
+    def _pick(
+        self, signals: Signals, candidates: Candidates, n_instances: int, seed: int
+    ) -> Answer:
         picks, utilities = candidates.evaluate_first(signals, n_instances, seed)
         return Answer.of_one(candidates.names[0], picks, utilities)

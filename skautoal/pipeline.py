@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from sklearn import pipeline as _pipeline
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
@@ -11,10 +14,10 @@ from .samplers import BaseSampler
 __all__ = ["Pipeline", "make_pipeline"]
 
 
-def _final_step_has(method: str):
+def _final_step_has(method: str) -> Callable[[Any], bool]:
     """Condition of ``available_if``: the last step has such a method."""
 
-    def check(self) -> bool:
+    def check(self: Any) -> bool:
         getattr(self._final_estimator, method)  # its AttributeError says what is missing
         return True
 
@@ -87,7 +90,7 @@ class Pipeline(_pipeline.Pipeline):
 
     """
 
-    def __getitem__(self, ind):
+    def __getitem__(self, ind: Any) -> Any:
         """Return a step, by position or name, or a slice of the pipeline.
 
         A slice without the sampler is a pipeline of scikit-learn's.
@@ -97,7 +100,7 @@ class Pipeline(_pipeline.Pipeline):
             return _pipeline.Pipeline(part.steps, memory=part.memory, verbose=part.verbose)
         return part
 
-    def fit(self, X, y=None, **params):
+    def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
         """Fit the transformers and the sampler on labelled samples.
 
         Parameters
@@ -123,7 +126,7 @@ class Pipeline(_pipeline.Pipeline):
         return super().fit(X, y, **params)
 
     @available_if(_final_step_has("query"))
-    def query(self, X_unlabeled, n_instances=None, **params):
+    def query(self, X_unlabeled: Any, n_instances: int | None = None, **params: Any) -> Any:
         """Choose the samples of a pool that should be labelled next.
 
         Parameters
@@ -147,7 +150,7 @@ class Pipeline(_pipeline.Pipeline):
         return self._final_estimator.query(self._transformed(X_unlabeled), n_instances, **params)
 
     @available_if(_final_step_has("teach"))
-    def teach(self, X, y):
+    def teach(self, X: Any, y: Any) -> Any:
         """Add newly labelled samples and fit the sampler again on all of them.
 
         The transformers stay as they are; without an earlier ``fit``, this is one.
@@ -170,7 +173,7 @@ class Pipeline(_pipeline.Pipeline):
         return self
 
     @available_if(_final_step_has("explain"))
-    def explain(self, X_unlabeled, indices, **params):
+    def explain(self, X_unlabeled: Any, indices: Any, **params: Any) -> Any:
         """Say why samples of a pool were picked; see :meth:`AutoALSampler.explain`.
 
         Parameters
@@ -190,7 +193,7 @@ class Pipeline(_pipeline.Pipeline):
         """
         return self._final_estimator.explain(self._transformed(X_unlabeled), indices, **params)
 
-    def _transformed(self, X):
+    def _transformed(self, X: Any) -> Any:
         """Samples as the sampler takes them."""
         self._check_sampler()
         check_is_fitted(self)
@@ -205,7 +208,9 @@ class Pipeline(_pipeline.Pipeline):
             )
 
 
-def make_pipeline(*steps, memory=None, transform_input=None, verbose=False) -> Pipeline:
+def make_pipeline(
+    *steps: Any, memory: Any = None, transform_input: Any = None, verbose: bool = False
+) -> Pipeline:
     """Make a :class:`Pipeline` whose steps are named after their types, in lower case.
 
     Parameters
@@ -238,5 +243,5 @@ def make_pipeline(*steps, memory=None, transform_input=None, verbose=False) -> P
     return Pipeline(named, memory=memory, transform_input=transform_input, verbose=verbose)
 
 
-def _is_sampler(step) -> bool:
+def _is_sampler(step: Any) -> bool:
     return isinstance(step, (BaseSampler, Pipeline))

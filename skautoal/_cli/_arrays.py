@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -77,7 +78,7 @@ class _UnreadableArray(Exception):
     """An array of a readable ``.npz`` file cannot be used."""
 
 
-def _read_array(file, name: str, path: Path) -> np.ndarray:
+def _read_array(file: Any, name: str, path: Path) -> np.ndarray:
     try:
         return file[name]
     except Exception as exc:

@@ -8,6 +8,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from ..exceptions import SimulationError, SkautoalWarning
 from ._parser import build_parser
@@ -81,7 +82,7 @@ def _short_warnings(name: str) -> Iterator[None]:
     with warnings.catch_warnings():
         show = warnings.showwarning
 
-        def show_short(message, category, *args, **kwargs):
+        def show_short(message: Any, category: Any, *args: Any, **kwargs: Any) -> None:
             if issubclass(category, SkautoalWarning):
                 print(f"{name}: warning: {message}", file=sys.stderr)
             else:

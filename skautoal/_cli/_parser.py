@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from .._version import __version__
 
@@ -22,7 +23,9 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_command(commands, name: str, summary: str, description: str = "", example: str = ""):
+def _add_command(
+    commands: Any, name: str, summary: str, description: str = "", example: str = ""
+) -> argparse.ArgumentParser:
     return commands.add_parser(
         name,
         help=summary,
@@ -31,7 +34,7 @@ def _add_command(commands, name: str, summary: str, description: str = "", examp
     )
 
 
-def _add_query(commands) -> None:
+def _add_query(commands: Any) -> None:
     query = _add_command(
         commands,
         "query",
@@ -83,13 +86,13 @@ def _add_query(commands) -> None:
     query.add_argument("--seed", type=int, default=0, help="seed of everything random (default: 0)")
 
 
-def _add_list(commands) -> None:
+def _add_list(commands: Any) -> None:
     _add_command(
         commands, "list", "name the methods, each with a line of explanation", "", "skautoal list"
     )
 
 
-def _add_compare(commands) -> None:
+def _add_compare(commands: Any) -> None:
     compare = _add_command(
         commands,
         "compare",
@@ -150,7 +153,7 @@ def _add_compare(commands) -> None:
     )
 
 
-def _add_report(commands) -> None:
+def _add_report(commands: Any) -> None:
     report = _add_command(
         commands,
         "report",

@@ -171,7 +171,7 @@ class ParquetTable:
 Table = CsvTable | ParquetTable
 
 
-def import_parquet(path: Path):
+def import_parquet(path: Path) -> Any:
     """Return ``pyarrow.parquet``, or say what to install."""
     try:
         import pyarrow.parquet

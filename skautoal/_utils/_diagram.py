@@ -42,7 +42,7 @@ class DiagramBlock:
         return self
 
 
-def named_block(kind: str, items: Sequence[tuple[str, object]], **options) -> DiagramBlock:
+def named_block(kind: str, items: Sequence[tuple[str, object]], **options: Any) -> DiagramBlock:
     """Return a block of objects titled ``name: Type``, or ``Type`` if the name is the type."""
     titles: list[str | None] = [
         type(item).__name__ if name == type(item).__name__ else f"{name}: {type(item).__name__}"
@@ -60,7 +60,7 @@ def named_block(kind: str, items: Sequence[tuple[str, object]], **options) -> Di
     return DiagramBlock(kind, objects, titles, details, **options)
 
 
-def _holds_strategy(strategy) -> bool:
+def _holds_strategy(strategy: Any) -> bool:
     return "strategy" in strategy.get_params(deep=False)
 
 

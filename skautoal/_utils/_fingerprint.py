@@ -7,19 +7,20 @@ import json
 import re
 from collections.abc import Mapping
 from types import CodeType
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
 
-def key_of(description) -> str:
+def key_of(description: Any) -> str:
     """Return a hexadecimal key of 32 digits for a description."""
     text = json.dumps(description, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def describe(value) -> object:
+def describe(value: Any) -> object:
     """Describe a value by objects that can be written as JSON.
 
     Equal values have equal descriptions in every process. Estimators are described by their
@@ -63,7 +64,7 @@ def describe(value) -> object:
     return _describe_object(value)
 
 
-def _describe_function(function) -> dict:
+def _describe_function(function: Any) -> dict:
     cells = [cell.cell_contents for cell in function.__closure__ or ()]
     return {
         "function": f"{function.__module__}.{function.__qualname__}",
@@ -72,7 +73,7 @@ def _describe_function(function) -> dict:
     }
 
 
-def _describe_object(value) -> object:
+def _describe_object(value: Any) -> object:
     """Describe any other object by its ``repr``, or by its attributes if that has an address."""
     if hasattr(value, "func") and hasattr(value, "keywords"):  # functools.partial
         parts = [value.func, value.args, value.keywords]

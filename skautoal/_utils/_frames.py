@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
 
-def as_frame(rows: list[dict]):
+
+def as_frame(rows: list[dict]) -> Any:
     """Convert a list of dicts to a DataFrame; raise an ImportError with advice without pandas."""
     try:
         import pandas as pd

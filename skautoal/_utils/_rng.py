@@ -12,6 +12,7 @@ import threading
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,18 +25,18 @@ _HASH_CHUNK = 2**21  # number of 64-bit words hashed at a time, to bound the mem
 class _OwnedLock:
     """Reentrant lock with the identifier of the thread that holds it as ``owner``."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._lock = threading.RLock()
         self._depth = 0
         self.owner: int | None = None
 
-    def __enter__(self):
+    def __enter__(self) -> Any:
         self._lock.acquire()
         self._depth += 1
         self.owner = threading.get_ident()
         return self
 
-    def __exit__(self, *exc):
+    def __exit__(self, *exc: Any) -> None:
         self._depth -= 1
         if not self._depth:
             self.owner = None
@@ -47,7 +48,7 @@ class _OwnedLock:
 PROCESS_LOCK = _OwnedLock()
 
 
-def draw_seed(random_state) -> int:
+def draw_seed(random_state: Any) -> int:
     """Convert scikit-learn's ``random_state`` to one integer.
 
     For None, the seed is drawn from the operating system. NumPy's global generator is not

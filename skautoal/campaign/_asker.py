@@ -6,6 +6,7 @@ import copy
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
@@ -39,7 +40,9 @@ class Asker:
 
     """
 
-    def __init__(self, sampler, X, features, files: CampaignFiles, stopping: list):
+    def __init__(
+        self, sampler: Any, X: Any, features: Any, files: CampaignFiles, stopping: list
+    ) -> None:
         self._sampler, self._X, self._features = sampler, X, features
         self._files = files
         self._n_watched = max((criterion.n_watched for criterion in stopping), default=0)
@@ -49,7 +52,7 @@ class Asker:
         self._learner = Learner(self._sampler, self._X, self._files.seed)
         self._is_repeated = False
 
-    def sampler(self, state: CampaignState, *, copied: bool = False):
+    def sampler(self, state: CampaignState, *, copied: bool = False) -> Any:
         """The sampler fitted on all labels, or None while there is but one class.
 
         With ``copied``, one that may be queried without a trace.
@@ -78,7 +81,7 @@ class Asker:
             raise
 
     def _question(
-        self, state: CampaignState, sampler, free: np.ndarray, n: int, costs: Costs | None
+        self, state: CampaignState, sampler: Any, free: np.ndarray, n: int, costs: Costs | None
     ) -> dict:
         start = time.perf_counter()
         if sampler is None or self._learner.lacks_comparison:
@@ -101,7 +104,7 @@ class Asker:
             "seconds": time.perf_counter() - start,
         }
 
-    def _recorded(self, sampler, free: np.ndarray, costs: Costs | None) -> dict:
+    def _recorded(self, sampler: Any, free: np.ndarray, costs: Costs | None) -> dict:
         """Costs that are needed to repeat the round, for samplers that learn from rounds."""
         if costs is None or sampler is None or self._learner.memory < np.inf:
             return {}
@@ -124,7 +127,7 @@ class Asker:
             costs,
         )
 
-    def _watched(self, state: CampaignState, sampler) -> dict | None:
+    def _watched(self, state: CampaignState, sampler: Any) -> dict | None:
         """Predictions of samples that are always the same, if the labels are new."""
         n = min(self._n_watched, state.n_pool)
         if n == 0 or sampler is None or state.watched_version == state.version:

@@ -69,7 +69,7 @@ class Learner:
 
     """
 
-    def __init__(self, sampler, X, seed: int):
+    def __init__(self, sampler: Any, X: Any, seed: int) -> None:
         self.compares = compares_rounds(sampler)
         self.memory = np.inf if _learns_from_rounds(sampler) else int(self.compares)
         self._sampler, self._X, self._seed = clone(sampler), X, seed
@@ -85,7 +85,7 @@ class Learner:
         """Whether a strategy needs an earlier net, and there is none yet."""
         return self.compares and self._asked is None
 
-    def at(self, labels: dict):
+    def at(self, labels: dict) -> Any:
         """The sampler for these labels: the same, whenever and how often it is asked for."""
         if self._labels != labels:
             if self._asked is None:
@@ -135,12 +135,12 @@ class Learner:
         known = set(self._order)
         return self._order + sorted(index for index in labels if index not in known)
 
-    def _fresh(self, labels: dict):
+    def _fresh(self, labels: dict) -> Any:
         order = self._order_of(labels)
         sampler = clone(self._sampler).set_params(random_state=self._seed_of(labels))
         return sampler.fit(self._rows(order), _as_array(labels, order))
 
-    def _taught(self, labels: dict):
+    def _taught(self, labels: dict) -> Any:
         """A copy of the last round's sampler that has learned what was told since."""
         order, n_known = self._order_of(labels), len(self._order)
         sampler = copy.deepcopy(self._asked).set_params(random_state=self._seed_of(labels))
@@ -151,7 +151,7 @@ class Learner:
         sampler.y_labeled_ = y[:n_known]
         return sampler.teach(self._rows(order[n_known:]), y[n_known:])
 
-    def _rows(self, order: list[int]):
+    def _rows(self, order: list[int]) -> Any:
         return load_rows(self._X, order)
 
     def _seed_of(self, labels: dict) -> int:
@@ -159,7 +159,7 @@ class Learner:
         return derive_seed(self._seed, "campaign fit", len(labels))
 
 
-def _learns_from_rounds(sampler) -> bool:
+def _learns_from_rounds(sampler: Any) -> bool:
     """Whether a sampler does more in ``teach`` than fit again."""
     return type(sampler).teach is not BaseSampler.teach
 

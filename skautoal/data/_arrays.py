@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -41,7 +42,7 @@ class ArrayPool(Pool):
 
     """
 
-    def __init__(self, array, check: ChunkCheck):
+    def __init__(self, array: Any, check: ChunkCheck) -> None:
         self.array = array
         self.check = check
         self.n_samples = n_rows_of(array)
@@ -51,16 +52,16 @@ class ArrayPool(Pool):
         """First sample, not converted, of shape (1, ...)."""
         return map_leaves(as_array, cut(self.array, slice(0, 1)))
 
-    def chunks(self, n_rows):
+    def chunks(self, n_rows: int) -> Iterator[Chunk]:
         # Reading along the chunks of the file decompresses each of them once only.
         step = self._stored_rows() or n_rows
         starts = range(0, len(self), step)
         yield from rechunk((self._read(start, start + step) for start in starts), n_rows)
 
-    def first_row(self):
+    def first_row(self) -> Chunk:
         return self._read(0, 1)
 
-    def take(self, indices):
+    def take(self, indices: Any) -> Chunk:
         indices = np.asarray(indices)
         if len(indices) == 0:
             return cut(self.first_row(), slice(0, 0))
@@ -115,13 +116,13 @@ class TransformedPool(Pool):
         """Number of samples, or None if it is unknown."""
         return self.pool.n_samples
 
-    def chunks(self, n_rows) -> Iterator[Chunk]:
+    def chunks(self, n_rows: int) -> Iterator[Chunk]:
         return (self.transform(chunk) for chunk in self.pool.chunks(n_rows))
 
-    def first_row(self):
+    def first_row(self) -> Chunk:
         return self.transform(self.pool.first_row())
 
-    def take(self, indices):
+    def take(self, indices: Any) -> Chunk:
         return self.transform(self.pool.take(indices))
 
 
@@ -149,7 +150,7 @@ def _pick(chunk: Chunk, rows: np.ndarray) -> Chunk:
     return chunk[rows]
 
 
-def is_sliceable(X) -> bool:
+def is_sliceable(X: Any) -> bool:
     """Return True for array-like objects that support slices, such as zarr and HDF5 arrays.
 
     NumPy arrays and tensors are included, pandas objects are not.

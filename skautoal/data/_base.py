@@ -69,14 +69,14 @@ class SubPool(Pool):
         self.n_samples = len(self.indices)
         self.random_access = pool.random_access
 
-    def chunks(self, n_rows):
+    def chunks(self, n_rows: int) -> Iterator[Chunk]:
         for start in range(0, len(self.indices), n_rows):
             yield self.pool.take(self.indices[start : start + n_rows])
 
-    def first_row(self):
+    def first_row(self) -> Chunk:
         return self.pool.first_row()
 
-    def take(self, indices):
+    def take(self, indices: Any) -> Chunk:
         return self.pool.take(self.indices[indices])
 
 
@@ -89,7 +89,7 @@ def leaves(chunk: Chunk) -> list:
     return [chunk]
 
 
-def map_leaves(function, chunk: Chunk) -> Chunk:
+def map_leaves(function: Any, chunk: Chunk) -> Chunk:
     """Apply ``function`` to each array of a chunk and keep its structure.
 
     Lists, in which data loaders return the inputs of a net that takes several, become tuples.

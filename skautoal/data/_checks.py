@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -53,18 +54,18 @@ class ChunkCheck:
             return chunk
         return writeable(map_leaves(lambda leaf: self._convert(leaf, start), chunk))
 
-    def _convert(self, leaf, start: int):
+    def _convert(self, leaf: Any, start: int) -> Any:
         return as_net_input(
             leaf, self.name, integers=self.integers, finite=self.finite, start=start
         )
 
 
-def as_array(leaf):
+def as_array(leaf: Any) -> Any:
     """Convert array-like objects to NumPy arrays; tensors stay tensors."""
     return leaf if isinstance(leaf, torch.Tensor) else np.asarray(leaf)
 
 
-def _shapes(chunk: Chunk):
+def _shapes(chunk: Chunk) -> Any:
     if isinstance(chunk, dict):
         return {key: _shapes(part) for key, part in chunk.items()}
     return tuple(chunk.shape[1:])

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
-from ._base import Pool, rechunk
+from ._base import Chunk, Pool, rechunk
 from ._checks import ChunkCheck
 
 
-def is_dask_array(X) -> bool:
+def is_dask_array(X: Any) -> bool:
     """Return True for dask arrays, without importing dask.
 
     Parameters
@@ -40,7 +41,7 @@ class DaskPool(Pool):
 
     """
 
-    def __init__(self, array, check: ChunkCheck):
+    def __init__(self, array: Any, check: ChunkCheck) -> None:
         if any(np.isnan(size) for size in array.chunks[0]):
             raise ValueError(
                 f"'{check.name}' is a dask array of unknown length. Call its method"
@@ -52,7 +53,7 @@ class DaskPool(Pool):
         self.n_samples = int(array.shape[0])
         self.head = np.asarray(self.array[:1])
 
-    def chunks(self, n_rows):
+    def chunks(self, n_rows: int) -> Iterator[Chunk]:
         return rechunk(self._blocks(), n_rows)
 
     def _blocks(self) -> Iterator[np.ndarray]:
@@ -62,16 +63,16 @@ class DaskPool(Pool):
                 yield self.check(self.array.blocks[position].compute(), start)
             start += size
 
-    def first_row(self):
+    def first_row(self) -> Chunk:
         return self.check(self.head, 0)
 
-    def take(self, indices):
+    def take(self, indices: Any) -> Chunk:
         indices = np.asarray(indices)
         ascending, inverse = np.unique(indices, return_inverse=True)
         return self.check(self.array[ascending].compute(), 0)[inverse]
 
     @property
-    def client(self):
+    def client(self) -> Any:
         """Client of the cluster that this program is connected to, or None."""
         # Without an import of distributed there is no client, and importing it is slow.
         if "distributed" not in sys.modules:
@@ -81,7 +82,7 @@ class DaskPool(Pool):
         except ValueError:
             return None
 
-    def map_blocks(self, function: Callable, shared, n_rows: int) -> Iterator:
+    def map_blocks(self, function: Callable, shared: Any, n_rows: int) -> Iterator:
         """Apply a function to each block on the workers, and yield the results in order.
 
         Parameters
@@ -120,5 +121,7 @@ class DaskPool(Pool):
             yield futures.pop(0).result()
 
 
-def _checked_call(function: Callable, shared, check: ChunkCheck, block, start: int):
+def _checked_call(
+    function: Callable, shared: Any, check: ChunkCheck, block: Any, start: int
+) -> Any:
     return function(shared, check(block, start), start)

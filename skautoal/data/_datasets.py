@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 from torch.utils.data import Dataset, Subset
@@ -27,13 +28,13 @@ class DatasetPool(Pool):
         self.dataset, self.load = dataset, load
         self.n_samples = len(dataset)  # type: ignore[arg-type]  # torch declares no len
 
-    def chunks(self, n_rows):
+    def chunks(self, n_rows: int) -> Iterator[Chunk]:
         return rechunk(self._load(self.dataset), n_rows)
 
-    def first_row(self):
+    def first_row(self) -> Chunk:
         return self.take(np.arange(1))
 
-    def take(self, indices):
+    def take(self, indices: Any) -> Chunk:
         subset = Subset(self.dataset, np.asarray(indices).tolist())
         return next(rechunk(self._load(subset), len(subset)))
 

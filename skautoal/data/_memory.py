@@ -6,6 +6,7 @@ import re
 import tempfile
 from numbers import Real
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ _UNITS = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12}
 _UNITS |= {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 
 
-def check_memory(max_memory) -> int | None:
+def check_memory(max_memory: Any) -> int | None:
     """Convert ``max_memory`` to a number of bytes.
 
     Parameters
@@ -63,7 +64,7 @@ class Scratch:
     a full disk raises an OSError, while writing to a mapped file would kill the process.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="skautoal-", ignore_cleanup_errors=True)
         self._columns: dict[str, _Column] = {}
 
@@ -110,5 +111,5 @@ class _Column:
         return torch.from_numpy(array)
 
 
-def _write(file, array: np.ndarray) -> None:
+def _write(file: Any, array: np.ndarray) -> None:
     array.tofile(file)

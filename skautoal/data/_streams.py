@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,7 @@ class StreamPool(Pool):
 
     random_access = False
 
-    def __init__(self, source, check: ChunkCheck):
+    def __init__(self, source: Any, check: ChunkCheck) -> None:
         self.source = source
         self.check = check
         self.rereadable = callable(source)
@@ -42,7 +43,7 @@ class StreamPool(Pool):
         #: the pool is read.
         self.head: Chunk = map_leaves(as_array, head)
 
-    def chunks(self, n_rows):
+    def chunks(self, n_rows: int) -> Iterator[Chunk]:
         return rechunk(self._read(), n_rows)
 
     def _read(self) -> Iterator[Chunk]:
@@ -70,10 +71,10 @@ class StreamPool(Pool):
             )
         self.n_samples = position
 
-    def first_row(self):
+    def first_row(self) -> Chunk:
         return self.check(_pick(self.head, np.arange(1)), 0)
 
-    def take(self, indices):
+    def take(self, indices: Any) -> Chunk:
         indices = np.asarray(indices)
         found, parts, position = [], [], 0
         for chunk in self._read():
@@ -87,7 +88,7 @@ class StreamPool(Pool):
         return _pick(join(parts), np.argsort(np.concatenate(found), kind="stable"))
 
 
-def is_stream(X) -> bool:
+def is_stream(X: Any) -> bool:
     """Return True for iterators of chunks and for functions that return one.
 
     Parameters

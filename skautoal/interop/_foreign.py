@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
+from typing import Any
 
 import numpy as np
 import torch
@@ -39,7 +40,7 @@ class ForeignStrategy(BatchStrategy):
 
     cost = "that of the other strategy"
 
-    def __init__(self, strategy):
+    def __init__(self, strategy: Any) -> None:
         self.strategy = strategy
 
     @property
@@ -47,9 +48,11 @@ class ForeignStrategy(BatchStrategy):
         return getattr(self.strategy, "__name__", type(self.strategy).__name__)
 
     @abstractmethod
-    def _ask(self, strategy, signals: Signals, order: np.ndarray, n_instances: int, seed: int): ...
+    def _ask(
+        self, strategy: Any, signals: Signals, order: np.ndarray, n_instances: int, seed: int
+    ) -> Any: ...
 
-    def _pick(self, signals, n_instances, rng):
+    def _pick(self, signals: Signals, n_instances: int, rng: np.random.RandomState) -> Tensor:
         order = signals.order(rng).cpu().numpy()
         seed = draw_seed(rng)
         strategy = copy.deepcopy(self.strategy)
@@ -71,7 +74,7 @@ class ForeignModelStrategy(ForeignStrategy):
 
     """
 
-    def __init__(self, strategy, features: str = "samples"):
+    def __init__(self, strategy: Any, features: str = "samples") -> None:
         super().__init__(strategy)
         self.features = features
 
@@ -120,7 +123,7 @@ class ForeignModel:
         key = ("probabilities", None, hash_rows(self.pool).tobytes())
         self._known: dict[tuple, np.ndarray] = {key: known}
 
-    def __deepcopy__(self, memo):
+    def __deepcopy__(self, memo: Any) -> Any:
         return self  # libraries copy the models they are given; this one changes nothing
 
     def _rows(self, signals: Signals, order: np.ndarray) -> np.ndarray:
@@ -134,21 +137,21 @@ class ForeignModel:
             )
         return as_numpy(X)
 
-    def probabilities(self, X) -> np.ndarray:
+    def probabilities(self, X: Any) -> np.ndarray:
         """Class probabilities (m, C), float64, of rows like those of the pool."""
         return self._computed("probabilities", X)
 
-    def passes(self, X, n_passes: int | None = None) -> np.ndarray:
+    def passes(self, X: Any, n_passes: int | None = None) -> np.ndarray:
         """Class probabilities of each MC-dropout pass, (T, m, C), float64."""
         return self._computed("mc_probabilities", X, n_passes)
 
-    def embeddings(self, X) -> np.ndarray:
+    def embeddings(self, X: Any) -> np.ndarray:
         """Embeddings (m, d) of rows like those of the pool."""
         if self._features == "embeddings":
             return np.asarray(X)
         return self._like_pool(X).embeddings.cpu().numpy()
 
-    def _computed(self, name: str, X, n_passes: int | None = None) -> np.ndarray:
+    def _computed(self, name: str, X: Any, n_passes: int | None = None) -> np.ndarray:
         X = np.asarray(X).astype(self.pool.dtype, copy=False)
         key = (name, n_passes, hash_rows(X).tobytes())
         if key not in self._known:
@@ -166,7 +169,7 @@ class ForeignModel:
             self._known[key] = _normalised(value)
         return self._known[key]
 
-    def _like_pool(self, X, n_passes: int | None = None) -> Signals:
+    def _like_pool(self, X: Any, n_passes: int | None = None) -> Signals:
         own = self._signals
         layout = getattr(own, "layout", None)
         return compute_signals(
@@ -178,7 +181,7 @@ class ForeignModel:
         )
 
 
-def clean_picks(answer, n: int, k: int, name: str) -> np.ndarray:
+def clean_picks(answer: Any, n: int, k: int, name: str) -> np.ndarray:
     """Exactly ``k`` distinct positions in 0..n-1, those of ``answer`` first.
 
     The positions are those of a random order, so the first ones that ``answer`` leaves

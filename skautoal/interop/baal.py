@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
+from ..signals import Signals
 from ._foreign import ForeignStrategy, _normalised
 
 __all__ = ["BaalStrategy", "from_baal"]
@@ -24,7 +26,9 @@ class BaalStrategy(ForeignStrategy):
 
     needs = ("mc_probabilities",)
 
-    def _ask(self, strategy, signals, order, n_instances, seed):
+    def _ask(
+        self, strategy: Any, signals: Signals, order: np.ndarray, n_instances: int, seed: int
+    ) -> Any:
         passes = _normalised(signals.mc_probabilities)[:, order]
         return np.asarray(strategy(np.ascontiguousarray(passes.transpose(1, 2, 0))))
 

@@ -18,6 +18,7 @@ from sklearn.pipeline import Pipeline
 from .._utils._rng import draw_seed
 from ..nets._net import is_net
 from ..samplers import BaseSampler
+from ..signals import Signals
 from ._export import as_sampler, fitted_copy
 from ._foreign import ForeignModel, ForeignModelStrategy
 
@@ -114,7 +115,7 @@ class ModALQueryStrategy:
         return fitted_copy(copied, X, np.asarray(y), None)
 
 
-def as_query_strategy(query=None, *, random_state=None) -> ModALQueryStrategy:
+def as_query_strategy(query: Any = None, *, random_state: Any = None) -> ModALQueryStrategy:
     """Make a modAL query strategy of a sampler or strategy.
 
     Parameters
@@ -164,11 +165,15 @@ class ModALStrategy(ForeignModelStrategy):
 
     """
 
-    def __init__(self, strategy: Callable, keywords: dict | None = None, features="samples"):
+    def __init__(
+        self, strategy: Callable, keywords: dict | None = None, features: str = "samples"
+    ) -> None:
         super().__init__(strategy, features)
         self.keywords = keywords
 
-    def _ask(self, strategy, signals, order, n_instances, seed):
+    def _ask(
+        self, strategy: Any, signals: Signals, order: np.ndarray, n_instances: int, seed: int
+    ) -> Any:
         learner = _Learner(ForeignModel(signals, self.features, order), signals, self.features)
         pool = learner.model.pool
         answer = strategy(learner, pool, n_instances=n_instances, **(self.keywords or {}))
@@ -180,33 +185,33 @@ class _Learner:
 
     on_transformed = False
 
-    def __init__(self, model: ForeignModel, signals, features: str):
+    def __init__(self, model: ForeignModel, signals: Signals, features: str) -> None:
         self.model = model
         self._signals = signals
         self._features = features
         self.X_training, self.y_training = model.labeled, model.codes
 
     @property
-    def estimator(self):
+    def estimator(self) -> Any:
         """A copy of the net: some strategies switch its mode."""
         if self._features == "embeddings":
             return self
         return copy.deepcopy(self._signals.net)
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> Any:
         return self.model.probabilities(X)
 
-    def predict(self, X):
+    def predict(self, X: Any) -> Any:
         return self.predict_proba(X).argmax(axis=1)
 
-    def score(self, X, y):
+    def score(self, X: Any, y: Any) -> float:
         return float(np.mean(self.predict(X) == np.asarray(y)))
 
-    def transform_without_estimating(self, X):
+    def transform_without_estimating(self, X: Any) -> Any:
         return X
 
 
-def from_modal(strategy: Callable, *, features: str = "samples", **keywords) -> ModALStrategy:
+def from_modal(strategy: Callable, *, features: str = "samples", **keywords: Any) -> ModALStrategy:
     """Make a candidate of a modAL query strategy.
 
     Parameters

@@ -7,6 +7,7 @@ number) says which are unlabelled.
 from __future__ import annotations
 
 import inspect
+from typing import Any
 
 import numpy as np
 from sklearn.base import clone
@@ -69,20 +70,22 @@ class SkactivemlQueryStrategy(SingleAnnotatorPoolQueryStrategy):
 
     """
 
-    def __init__(self, sampler=None, missing_label=MISSING_LABEL, random_state=None):
+    def __init__(
+        self, sampler: Any = None, missing_label: Any = MISSING_LABEL, random_state: Any = None
+    ) -> None:
         super().__init__(missing_label=missing_label, random_state=random_state)
         self.sampler = sampler
 
     def query(
         self,
-        X,
-        y,
-        candidates=None,
-        batch_size=1,
-        return_utilities=False,
-        costs=None,
-        budget=None,
-    ):
+        X: Any,
+        y: Any,
+        candidates: Any = None,
+        batch_size: int = 1,
+        return_utilities: bool = False,
+        costs: Any = None,
+        budget: float | None = None,
+    ) -> Any:
         """Choose the samples that should be labelled next.
 
         Parameters
@@ -153,7 +156,11 @@ class SkactivemlQueryStrategy(SingleAnnotatorPoolQueryStrategy):
 
 
 def as_query_strategy(
-    query=None, estimator=None, *, missing_label=MISSING_LABEL, random_state=None
+    query: Any = None,
+    estimator: Any = None,
+    *,
+    missing_label: Any = MISSING_LABEL,
+    random_state: Any = None,
 ) -> SkactivemlQueryStrategy:
     """Make a query strategy of scikit-activeml of a sampler or strategy.
 
@@ -228,7 +235,9 @@ class SkactivemlStrategy(ForeignModelStrategy):
 
     """
 
-    def __init__(self, strategy, keywords: dict | None = None, features="samples"):
+    def __init__(
+        self, strategy: Any, keywords: dict | None = None, features: str = "samples"
+    ) -> None:
         super().__init__(strategy, features)
         self.keywords = keywords
 
@@ -246,10 +255,12 @@ class SkactivemlStrategy(ForeignModelStrategy):
             if name not in given and p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD
         ]
 
-    def _parameters(self):
+    def _parameters(self) -> Any:
         return inspect.signature(self.strategy.query).parameters
 
-    def _ask(self, strategy, signals, order, n_instances, seed):
+    def _ask(
+        self, strategy: Any, signals: Signals, order: np.ndarray, n_instances: int, seed: int
+    ) -> Any:
         model = ForeignModel(signals, self.features, order)
         X = np.concatenate([model.labeled, model.pool])
         y = np.full(len(X), np.nan)
@@ -272,18 +283,18 @@ class _TaskClassifier(SkactivemlClassifier):
         self.member = member
         self.classes_ = np.arange(model.n_classes)
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         raise TypeError("A candidate cannot train the task net again; it is trained already.")
 
-    def __sklearn_clone__(self):
+    def __sklearn_clone__(self) -> Any:
         return self
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> Any:
         if self.member is None:
             return self.model.probabilities(X)
         return self.model.passes(X)[self.member]
 
-    def predict(self, X):
+    def predict(self, X: Any) -> Any:
         return self.predict_proba(X).argmax(axis=1)
 
 
@@ -299,7 +310,7 @@ _GIVEN = {
 }
 
 
-def _with_nan_labels(strategy):
+def _with_nan_labels(strategy: Any) -> Any:
     """A copy with nan as missing label, also in strategies inside it."""
     strategy = clone(strategy)
     for name in sorted(strategy.get_params()):
@@ -308,7 +319,9 @@ def _with_nan_labels(strategy):
     return strategy
 
 
-def from_skactiveml(strategy, *, features: str = "samples", **keywords) -> SkactivemlStrategy:
+def from_skactiveml(
+    strategy: Any, *, features: str = "samples", **keywords: Any
+) -> SkactivemlStrategy:
     """Make a candidate of a query strategy of scikit-activeml.
 
     Parameters

@@ -13,6 +13,7 @@ from scipy import sparse
 from ..data._requests import check_costs
 from ..data._rows import n_samples, take_rows
 from ..samplers import BaseSampler
+from ..signals import Signals
 from ._export import as_sampler, fitted_copy
 from ._foreign import ForeignModel, ForeignModelStrategy
 
@@ -110,7 +111,9 @@ class SmallTextQueryStrategy(QueryStrategy):
         return np.asarray(indices_unlabeled)[picks].astype(np.int64)
 
 
-def as_query_strategy(query=None, estimator=None, *, random_state=None) -> SmallTextQueryStrategy:
+def as_query_strategy(
+    query: Any = None, estimator: Any = None, *, random_state: Any = None
+) -> SmallTextQueryStrategy:
     """Make a query strategy of small-text of a sampler or strategy.
 
     Parameters
@@ -156,7 +159,9 @@ class SmallTextStrategy(ForeignModelStrategy):
 
     """
 
-    def _ask(self, strategy, signals, order, n_instances, seed):
+    def _ask(
+        self, strategy: Any, signals: Signals, order: np.ndarray, n_instances: int, seed: int
+    ) -> Any:
         model = ForeignModel(signals, self.features, order)
         X = np.concatenate([model.labeled, model.pool])
         n_labeled, n_pool = len(model.codes), len(model.pool)
@@ -182,19 +187,23 @@ class _TaskClassifier(Classifier):
         self.num_classes = model.n_classes
         self.multi_label = False
 
-    def fit(self, train_set, weights=None):
+    def fit(self, train_set: Any, weights: Any = None) -> Any:
         raise TypeError("A candidate cannot train the task net again; it is trained already.")
 
-    def predict(self, data_set, return_proba=False, multi_label_threshold=0.5):
+    def predict(
+        self, data_set: Any, return_proba: bool = False, multi_label_threshold: Any = 0.5
+    ) -> Any:
         P = self.predict_proba(data_set)
         return (P.argmax(axis=1), P) if return_proba else P.argmax(axis=1)
 
-    def predict_proba(self, data_set, multi_label_threshold=0.5, dropout_sampling=1):
+    def predict_proba(
+        self, data_set: Any, multi_label_threshold: Any = 0.5, dropout_sampling: Any = 1
+    ) -> Any:
         if dropout_sampling > 1:
             return self.model.passes(data_set.x, dropout_sampling).transpose(1, 0, 2)
         return self.model.probabilities(data_set.x)
 
-    def embed(self, data_set, return_proba=False, **options):
+    def embed(self, data_set: Any, return_proba: bool = False, **options: Any) -> Any:
         H = self.model.embeddings(data_set.x)
         return (H, self.model.probabilities(data_set.x)) if return_proba else H
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 import numpy as np
 import torch
@@ -88,7 +89,7 @@ def _utilities(
     return utilities
 
 
-def _checked(strategy: Strategy, column, like: Tensor) -> Tensor:
+def _checked(strategy: Strategy, column: Any, like: Tensor) -> Tensor:
     """Utilities of a strategy that has an ``evaluate`` of its own, which nobody has checked."""
     if not isinstance(column, Tensor) or column.shape != like.shape:
         shape = tuple(getattr(column, "shape", ()))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from skorch.utils import to_tensor
 from torch import Tensor, nn
 
 
-def first_output(output) -> Tensor:
+def first_output(output: Any) -> Tensor:
     """Return the prediction, which is the first of several outputs by skorch's convention."""
     return output[0] if isinstance(output, tuple) else output
 
@@ -24,7 +25,7 @@ def captured_input(module: nn.Module, layer: str | None) -> Iterator[list[Tensor
         return
     target = module.get_submodule(layer)
 
-    def hook(_module, args):
+    def hook(_module: Any, args: Any) -> Any:
         seen.append(_flat_rows(args[0], features_last=isinstance(target, nn.Linear)))
 
     handle = target.register_forward_pre_hook(hook)
@@ -34,7 +35,7 @@ def captured_input(module: nn.Module, layer: str | None) -> Iterator[list[Tensor
         handle.remove()
 
 
-def block_features(module: nn.Module, X, device: torch.device) -> list[Tensor]:
+def block_features(module: nn.Module, X: Any, device: torch.device) -> list[Tensor]:
     """Return the outputs of the module's blocks in order, (n, d) each, differentiable.
 
     The blocks are the direct submodules of the outermost module that has several. Outputs
@@ -45,7 +46,7 @@ def block_features(module: nn.Module, X, device: torch.device) -> list[Tensor]:
         blocks = list(blocks[0].children())
     seen: list[Tensor] = []
 
-    def hook(block, _args, output):
+    def hook(block: Any, _args: Any, output: Any) -> Any:
         output = first_output(output)
         if isinstance(output, Tensor) and output.ndim > 1:
             # The features of a sequence are in the last dimension, except after convolutions.
@@ -73,7 +74,7 @@ def _flat_rows(x: Tensor, features_last: bool) -> Tensor:
     return x.flatten(1, -2).mean(1) if features_last else x.flatten(2).mean(2)
 
 
-def run_module(module: nn.Module, X, device: torch.device):
+def run_module(module: nn.Module, X: Any, device: torch.device) -> Any:
     """Run the forward pass of a module on samples as a skorch net takes them."""
     x = to_tensor(X, device=device)
     return module(**x) if isinstance(x, dict) else module(x)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -75,7 +76,9 @@ class MCDropout:
         self._masks: dict[tuple, tuple[Tensor, Tensor]] = {}
         self._can_expand: bool | None = None
 
-    def run(self, forward: Callable[[], tuple[Tensor, ...]], n_rows: int):
+    def run(
+        self, forward: Callable[[], tuple[Tensor, ...]], n_rows: int
+    ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         """Compute the outputs without dropout and under each mask.
 
         Parameters
@@ -119,7 +122,7 @@ class MCDropout:
         with self._hooked(lambda layer, call, x: torch.zeros_like(x)):
             return not torch.equal(forward(), plain)
 
-    def _expanded(self, forward, n_rows: int):
+    def _expanded(self, forward: Any, n_rows: int) -> Any:
         """Compute all passes in one call, or return None if the module cannot.
 
         The first dropout repeats its input T + 1 times, so that only the layers after it run
@@ -150,7 +153,7 @@ class MCDropout:
         ]
         return tuple(s[0] for s in split), tuple(s[1:] for s in split)
 
-    def _single(self, forward, t: int) -> tuple[Tensor, ...]:
+    def _single(self, forward: Any, t: int) -> tuple[Tensor, ...]:
         """Compute pass ``t`` alone."""
 
         def act(layer: int, call: int, x: Tensor) -> Tensor:
@@ -160,7 +163,7 @@ class MCDropout:
         with self._hooked(act):
             return forward()
 
-    def _agrees(self, forward, passes: tuple[Tensor, ...]) -> bool:
+    def _agrees(self, forward: Any, passes: tuple[Tensor, ...]) -> bool:
         """Return True if the last of the expanded passes equals the same pass computed alone.
 
         A module that mixes rows, by attention over the batch for example, can run on the
@@ -183,12 +186,12 @@ class MCDropout:
         return self._masks[key]
 
     @contextmanager
-    def _hooked(self, act) -> Iterator[None]:
+    def _hooked(self, act: Any) -> Iterator[None]:
         """Replace the output of each dropout module by ``act(layer, call, input)``."""
         calls: dict[int, int] = {}
 
-        def hook_of(layer: int):
-            def hook(module, args, output):
+        def hook_of(layer: int) -> Any:
+            def hook(module: Any, args: Any, output: Any) -> Any:
                 calls[layer] = calls.get(layer, -1) + 1
                 return act(layer, calls[layer], args[0])
 

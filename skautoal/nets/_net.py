@@ -77,12 +77,12 @@ class NetLayout:
             )
 
 
-def is_net(estimator) -> bool:
+def is_net(estimator: Any) -> bool:
     """Whether this is a skorch classifier."""
     return isinstance(estimator, (NeuralNetClassifier, NeuralNetBinaryClassifier))
 
 
-def check_trained(net) -> None:
+def check_trained(net: Any) -> None:
     """Refuse what is no skorch classifier, and one without weights."""
     if not is_net(net):
         raise TypeError(
@@ -93,7 +93,7 @@ def check_trained(net) -> None:
         raise NotFittedError("'net' is not fitted; call its fit(X, y) first.")
 
 
-def split_estimator(estimator) -> tuple[Pipeline | None, Any]:
+def split_estimator(estimator: Any) -> tuple[Pipeline | None, Any]:
     """Transformers (or None) and net of a skorch classifier or a pipeline ending in one.
 
     The net may stand in a FrozenEstimator.
@@ -113,7 +113,7 @@ def split_estimator(estimator) -> tuple[Pipeline | None, Any]:
 
 
 @contextmanager
-def evaluation_mode(net) -> Iterator[nn.Module]:
+def evaluation_mode(net: Any) -> Iterator[nn.Module]:
     """The net's module in evaluation mode, every submodule's mode restored after."""
     module = unwrapped_module(net)
     # Hooks sit on the module itself, so two threads must not hook one net at a time.
@@ -127,17 +127,17 @@ def evaluation_mode(net) -> Iterator[nn.Module]:
                 m.training = training
 
 
-def unwrapped_module(net) -> nn.Module:
+def unwrapped_module(net: Any) -> nn.Module:
     """The module without the shell that ``torch.compile`` puts around it."""
     return getattr(net.module_, "_orig_mod", net.module_)
 
 
-def predicted_probabilities(net, output: Tensor) -> Tensor:
+def predicted_probabilities(net: Any, output: Tensor) -> Tensor:
     """Probabilities of a net's first output, not checked: nothing waits for the device."""
     return net._get_predict_nonlinearity()(output)
 
 
-def to_probabilities(net, output: Tensor) -> tuple[Tensor, Tensor]:
+def to_probabilities(net: Any, output: Tensor) -> tuple[Tensor, Tensor]:
     """Logits and probabilities, (n, C) each, of a net's first output.
 
     Raises
@@ -176,7 +176,7 @@ def _are_distributions(P: Tensor) -> bool:
     return bool(((known >= 0).all(1) & ((known.sum(1) - 1).abs() < 1e-3)).all())
 
 
-def head_logits(net, layer: str, embeddings: Tensor) -> Tensor:
+def head_logits(net: Any, layer: str, embeddings: Tensor) -> Tensor:
     """Logits (m, C) of the net's linear head; a single logit becomes two columns."""
     logits = unwrapped_module(net).get_submodule(layer)(embeddings)
     if logits.shape[1] == 1:
@@ -184,7 +184,7 @@ def head_logits(net, layer: str, embeddings: Tensor) -> Tensor:
     return logits
 
 
-def inspect_net(net, X_row, embedding_layer: str = "auto") -> NetLayout:
+def inspect_net(net: Any, X_row: Any, embedding_layer: str = "auto") -> NetLayout:
     """Send one row through an initialised net and report what it can give.
 
     Parameters
@@ -239,7 +239,7 @@ def inspect_net(net, X_row, embedding_layer: str = "auto") -> NetLayout:
     return NetLayout(P.shape[1], layer, len(drops), rate, is_head, size)
 
 
-def _width_of_input(net, module: nn.Module, layer: str, X_row) -> int:
+def _width_of_input(net: Any, module: nn.Module, layer: str, X_row: Any) -> int:
     with (
         evaluation_mode(net),
         torch.no_grad(),
@@ -254,23 +254,23 @@ def _width_of_input(net, module: nn.Module, layer: str, X_row) -> int:
     return int(seen[-1].shape[1])
 
 
-def _row_shape(X_row) -> str:
+def _row_shape(X_row: Any) -> str:
     if isinstance(X_row, dict):
         return str({key: tuple(np.shape(value)[1:]) for key, value in X_row.items()})
     return str(tuple(np.shape(X_row)[1:]))
 
 
-def takes_integers(net) -> bool:
+def takes_integers(net: Any) -> bool:
     """Whether the module looks tokens up, so that integer inputs must stay integers."""
     return any(isinstance(m, (nn.Embedding, nn.EmbeddingBag)) for m in net.module_.modules())
 
 
-def copy_module(net) -> nn.Module:
+def copy_module(net: Any) -> nn.Module:
     """Independent copy of the net's trained module."""
     return copy.deepcopy(unwrapped_module(net))
 
 
-def load_batches(net, dataset: Dataset) -> Iterator[object]:
+def load_batches(net: Any, dataset: Dataset) -> Iterator[object]:
     """Samples of a dataset as the loader that the user gave the net brings them."""
     plain = net.iterator_valid is DataLoader and not net.get_params_for("iterator_valid")
     if plain and type(dataset) is TensorDataset and len(dataset.tensors) == 2:
@@ -280,11 +280,11 @@ def load_batches(net, dataset: Dataset) -> Iterator[object]:
         yield unpack_data(batch)[0]
 
 
-def input_tensor(net, X, indices):
+def input_tensor(net: Any, X: Any, indices: Any) -> Any:
     """Rows of samples as the net's module takes them: a tensor, or several in a dict or list."""
     return to_tensor(load_rows(X, indices), device=net.device or "cpu")
 
 
-def input_logits(net, x: Tensor) -> Tensor:
+def input_logits(net: Any, x: Tensor) -> Tensor:
     """Logits (m, C) of samples, differentiable with respect to them."""
     return to_probabilities(net, first_output(net.infer(x)))[0]

@@ -58,7 +58,7 @@ class TaskModel:
     codes: np.ndarray
     previous_net: Any = None
 
-    def transform(self, X):
+    def transform(self, X: Any) -> Any:
         """Send samples through the transformers of the pipeline; a pool when it is read."""
         if self.transformer is None:
             return X
@@ -194,7 +194,7 @@ def is_frozen(estimator: Any) -> bool:
     return isinstance(estimator, FrozenEstimator)
 
 
-def default_net(X, n_classes: int) -> NeuralNetClassifier:
+def default_net(X: Any, n_classes: int) -> NeuralNetClassifier:
     """The net of a sampler without one: a small perceptron with dropout, made to measure."""
     if isinstance(X, dict) or is_dataset(X):
         raise ValueError(

@@ -6,6 +6,7 @@ import inspect
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 from sklearn.base import clone
@@ -16,7 +17,7 @@ from torch import nn
 from .._utils._rng import isolated_rng
 
 
-def fresh_net(net, codes: np.ndarray | None = None):
+def fresh_net(net: Any, codes: np.ndarray | None = None) -> Any:
     """Untrained, silent copy of a net, ready for few labels.
 
     skorch's default validation split takes a fifth of the labels away and fails when
@@ -40,7 +41,7 @@ def fresh_net(net, codes: np.ndarray | None = None):
     return new
 
 
-def fit_net(net, X, codes: np.ndarray, seed: int):
+def fit_net(net: Any, X: Any, codes: np.ndarray, seed: int) -> Any:
     """Train ``net`` from scratch on label codes 0..C-1 under one seed; returns it."""
     y = codes.astype(np.float32 if isinstance(net, NeuralNetBinaryClassifier) else np.int64)
     with isolated_rng(seed, net.device or "cpu"):
@@ -55,14 +56,14 @@ def fit_net(net, X, codes: np.ndarray, seed: int):
 
 
 @contextmanager
-def _interruptible(net) -> Iterator[None]:
+def _interruptible(net: Any) -> Iterator[None]:
     """Let a KeyboardInterrupt through, which skorch takes for the end of the training.
 
     It may be just that: skorch's EarlyStopping raises one in a callback.
     """
     loop, interrupted = net.fit_loop, []
 
-    def fit_loop(*args, **kwargs):
+    def fit_loop(*args: Any, **kwargs: Any) -> Any:
         try:
             return loop(*args, **kwargs)
         except KeyboardInterrupt as exc:
@@ -80,7 +81,7 @@ def _interruptible(net) -> Iterator[None]:
         raise interrupted[0]
 
 
-def _explain_split(net, X, y, exc: ValueError) -> None:
+def _explain_split(net: Any, X: Any, y: Any, exc: ValueError) -> None:
     """If it was the validation split that failed, say what to do about it."""
     if net.train_split is None:
         return
@@ -94,13 +95,13 @@ def _explain_split(net, X, y, exc: ValueError) -> None:
         ) from exc
 
 
-def initialize_net(net, seed: int):
+def initialize_net(net: Any, seed: int) -> Any:
     """Give ``net`` its modules with weights drawn from ``seed``; returns it."""
     with isolated_rng(seed, net.device or "cpu"):
         return net.initialize()
 
 
-def _avoid_single_row_batch(net, n: int) -> None:
+def _avoid_single_row_batch(net: Any, n: int) -> None:
     """Batch norm cannot train on a batch of one row: shrink batches so that none is left."""
     net.initialize()
     batch_norm = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in net.module_.modules())

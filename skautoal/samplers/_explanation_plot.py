@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .._utils._drawing import axes_of, plain_text
@@ -10,7 +12,7 @@ from ._explain import Explanation
 _HATCHES = ("", "//", "..", "xx")  # ten colours, then the same ones hatched
 
 
-def explanation(explanation: Explanation, *, ax=None):
+def explanation(explanation: Explanation, *, ax: Any = None) -> Any:
     """Draw one bar a sample: the share of each strategy in its score.
 
     Parameters

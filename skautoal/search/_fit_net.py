@@ -302,15 +302,15 @@ class ModuleFitNet:
 
     def __init__(
         self,
-        net,
-        X,
+        net: Any,
+        X: Any,
         codes: Tensor,
         splits: list[tuple[np.ndarray, np.ndarray]],
         layout: NetLayout,
         *,
         n_passes: int,
         seed: int,
-    ):
+    ) -> None:
         self.X, self.codes, self.splits, self.layout = X, codes, splits, layout
         self.n_passes, self.seed = n_passes, seed
         y = codes.cpu().numpy()
@@ -345,7 +345,7 @@ class ModuleFitNet:
             parameters = [p for p in net.module_.parameters() if p.requires_grad]
             optimizers.append(torch.optim.Adam(parameters, lr=_UPDATE_LR, fused=True))
 
-        def loss_of(net, rows) -> Tensor:
+        def loss_of(net: Any, rows: Any) -> Tensor:
             # In evaluation mode: dropout noise and moving batch statistics would make
             # the losses of two steps incomparable.
             output = first_output(net.infer(take_rows(self.X, rows)))

@@ -153,7 +153,9 @@ def _forward_labels(net: SearchNet, labels: LabelArrays) -> tuple[Tensor, Tensor
     return logits.reshape(*shape, -1), predicted
 
 
-def _memberships(scores: Tensor, k, tau: float, mask: Tensor | None, threshold: str) -> Tensor:
+def _memberships(
+    scores: Tensor, k: Tensor, tau: float, mask: Tensor | None, threshold: str
+) -> Tensor:
     x = standardize(scores, mask)
     if threshold == "exact":
         return soft_top_k(x, k, tau, mask)

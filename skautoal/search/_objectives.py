@@ -8,7 +8,9 @@ pool through the coverage of its uncertain regions (``"coverage"``), or both
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -29,7 +31,7 @@ _MAX_CANDIDATES = 512
 _MAX_TARGETS = 512
 
 
-def label_values(pool: SimulatedPool, objective: str | None, rng) -> Tensor:
+def label_values(pool: SimulatedPool, objective: str | None, rng: np.random.RandomState) -> Tensor:
     """Value of selecting each sample of a simulated pool, (n,).
 
     ``"loss"``: its out-of-fold loss, clipped at the 95th percentile so that a wrong
@@ -106,7 +108,7 @@ class _NoisyOr(torch.autograd.Function):
     """sum_j u_j (1 - prod_i (1 - p_i kappa_ij)), and its gradient in two passes over kappa."""
 
     @staticmethod
-    def forward(ctx, p: Tensor, kernel: Tensor, u: Tensor) -> Tensor:
+    def forward(ctx: Any, p: Tensor, kernel: Tensor, u: Tensor) -> Tensor:
         # A factor of 0 would leave nothing to divide by: a sure, identical candidate
         # stops short.
         left = (1 - p.unsqueeze(1) * kernel).clamp_min_(1e-6)
@@ -115,12 +117,14 @@ class _NoisyOr(torch.autograd.Function):
         return (u * (1 - missed)).sum()
 
     @staticmethod
-    def backward(ctx, grad: Tensor):
+    def backward(ctx: Any, grad: Tensor) -> Any:
         kernel, left, at_stake = ctx.saved_tensors
         return grad * ((kernel / left) @ at_stake), None, None
 
 
-def pool_coverage(signals: Signals, utilities: Tensor, n_instances: int, rng) -> Coverage:
+def pool_coverage(
+    signals: Signals, utilities: Tensor, n_instances: int, rng: np.random.RandomState
+) -> Coverage:
     """Set up the coverage objective on the real pool.
 
     Parameters

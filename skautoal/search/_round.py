@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import time
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -181,7 +182,9 @@ class SearchRound:
             batch = build_batch(builder, scores, signals, n_instances, rng)
         return RoundResult(batch, scores, utilities, weights, history)
 
-    def _fit_net(self, search: Search, task: TaskModel, signals: Signals, splits):
+    def _fit_net(
+        self, search: Search, task: TaskModel, signals: Signals, splits: Any
+    ) -> HeadFitNet | ModuleFitNet:
         codes = torch.as_tensor(task.codes, device=signals.device)
         seed = derive_seed(self.seed, "fit_net")
         n_passes = self.options.n_passes
@@ -252,7 +255,15 @@ class SearchRound:
         return net.to(equal.device)
 
     def _pool_net(
-        self, search, task, signals, utilities, features, equal, n_instances, seed
+        self,
+        search: Search,
+        task: TaskModel,
+        signals: Signals,
+        utilities: Tensor,
+        features: Any,
+        equal: Tensor,
+        n_instances: int,
+        seed: int,
     ) -> tuple[SearchNet | None, np.ndarray | None]:
         """SearchNet for this pool: the one of ``fit``, taught by the pool if asked."""
         if self.net is None:
@@ -282,7 +293,14 @@ class SearchRound:
         pool = PoolArrays(inputs, utilities[rows], n_instances, coverage)
         return net, self._train(search, net, self.labels, pool, "pool")
 
-    def _train(self, search: Search, net: SearchNet, labels, pool, phase: str) -> np.ndarray:
+    def _train(
+        self,
+        search: Search,
+        net: SearchNet,
+        labels: LabelArrays | None,
+        pool: PoolArrays | None,
+        phase: str,
+    ) -> np.ndarray:
         verbose = self.options.verbose
         names = [*self.names, "predicted_loss"][: net.n_utilities]
         with self._timed("search"), SearchProgress(search.n_steps, names, verbose) as bar:
@@ -297,7 +315,9 @@ class SearchRound:
                 progress=bar.update if verbose else None,
             )
 
-    def _apply(self, net: SearchNet, signals: Signals, utilities: Tensor, features: Tensor):
+    def _apply(
+        self, net: SearchNet, signals: Signals, utilities: Tensor, features: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
         with torch.no_grad():
             if net.takes_samples:
                 parts = [net(batch) for batch, _ in signals.source.batches()]
@@ -328,10 +348,10 @@ class _Stopwatch:
     def __init__(self, timings: dict[str, float], stage: str):
         self.timings, self.stage = timings, stage
 
-    def __enter__(self):
+    def __enter__(self) -> None:
         self.start = time.perf_counter()
 
-    def __exit__(self, *exc):
+    def __exit__(self, *exc: Any) -> None:
         seconds = time.perf_counter() - self.start
         self.timings[self.stage] = self.timings.get(self.stage, 0.0) + seconds
 

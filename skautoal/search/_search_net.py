@@ -7,6 +7,7 @@ starts at zero. The mixture lies on the simplex, so no candidate can repel.
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -50,10 +51,16 @@ class SearchNet(nn.Module):
         return len(self.equal)
 
     @abstractmethod
-    def forward(self, inputs) -> tuple[Tensor, Tensor | None]:
+    def forward(self, inputs: Any) -> tuple[Tensor, Tensor | None]:
         """Logits (..., n, K) relative to the equal, and predicted losses (..., n) or None."""
 
-    def mix(self, logits: Tensor, predicted: Tensor | None, utilities: Tensor, mask=None):
+    def mix(
+        self,
+        logits: Tensor,
+        predicted: Tensor | None,
+        utilities: Tensor,
+        mask: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
         """Weights on the simplex and the mixed score.
 
         Parameters
@@ -84,7 +91,9 @@ class SearchNet(nn.Module):
             weights = logits.softmax(-1)
         return weights, (weights * utilities).sum(-1)
 
-    def extend(self, utilities: Tensor, predicted: Tensor | None, mask=None) -> Tensor:
+    def extend(
+        self, utilities: Tensor, predicted: Tensor | None, mask: Tensor | None = None
+    ) -> Tensor:
         """Utilities with what a predicted loss is worth as last column, if there is one."""
         if predicted is None:
             return utilities
@@ -100,7 +109,7 @@ class GlobalSearchNet(SearchNet):
         super().__init__(equal, loss_prediction=False)
         self.logits = nn.Parameter(torch.zeros_like(equal))
 
-    def forward(self, inputs):
+    def forward(self, inputs: Any) -> tuple[Tensor, Tensor | None]:
         return self.logits.expand(*inputs.shape[:-1], -1), None
 
 
@@ -113,7 +122,7 @@ class UtilitySearchNet(SearchNet):
         self.head = _zero(nn.Linear(hidden, self.n_utilities))
         self.loss_head = _zero(nn.Linear(hidden, 1)) if loss_prediction else None
 
-    def forward(self, inputs):
+    def forward(self, inputs: Any) -> tuple[Tensor, Tensor | None]:
         hidden = self.body(inputs)
         predicted = None if self.loss_head is None else self.loss_head(hidden).squeeze(-1)
         return self.head(hidden), predicted
@@ -140,7 +149,9 @@ class ModuleSearchNet(SearchNet):
 
     takes_samples = True
 
-    def __init__(self, equal: Tensor, loss_prediction: bool, module: nn.Module, layer: str, X_row):
+    def __init__(
+        self, equal: Tensor, loss_prediction: bool, module: nn.Module, layer: str, X_row: Any
+    ) -> None:
         super().__init__(equal, loss_prediction)
         self.module = module.eval()  # batch norm and dropout stay still in the search
         self.layer = layer
@@ -149,12 +160,12 @@ class ModuleSearchNet(SearchNet):
         self.head = _zero(nn.Linear(embedding.shape[1], self.n_utilities))
         self.loss_head = _zero(nn.Linear(levels.shape[1], 1)) if loss_prediction else None
 
-    def forward(self, inputs):
+    def forward(self, inputs: Any) -> tuple[Tensor, Tensor | None]:
         embedding, levels = self._features(inputs)
         predicted = None if self.loss_head is None else self.loss_head(levels).squeeze(-1)
         return self.head(embedding), predicted
 
-    def _features(self, inputs) -> tuple[Tensor, Tensor]:
+    def _features(self, inputs: Any) -> tuple[Tensor, Tensor]:
         """Embedding (n, d), and the outputs of all blocks side by side (n, D)."""
         with captured_input(self.module, self.layer) as seen:
             levels = block_features(self.module, inputs, self.equal.device)

@@ -9,6 +9,7 @@ distances to two anchors this is the entropic optimal-transport top-k of Xie et 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,7 +24,7 @@ class _ExactK(torch.autograd.Function):
     """Memberships and their implicit gradient; no host synchronisation."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, k: Tensor, tau: float, mask: Tensor | None) -> Tensor:
+    def forward(ctx: Any, x: Tensor, k: Tensor, tau: float, mask: Tensor | None) -> Tensor:
         y = _relative_scores(x, k, tau, mask)
         p = torch.sigmoid(y - _solve_threshold(y, k))
         ctx.save_for_backward(p)
@@ -31,7 +32,7 @@ class _ExactK(torch.autograd.Function):
         return p
 
     @staticmethod
-    def backward(ctx, grad: Tensor):
+    def backward(ctx: Any, grad: Tensor) -> Any:
         (p,) = ctx.saved_tensors
         v = p * (1 - p) / ctx.tau
         total = v.sum(-1, keepdim=True)

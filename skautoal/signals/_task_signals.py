@@ -93,7 +93,7 @@ def _as_codes(y: np.ndarray, n_classes: int) -> np.ndarray:
     return np.unique(y, return_inverse=True)[1]
 
 
-def _labeled_input(X, net):
+def _labeled_input(X: Any, net: Any) -> Any:
     """Labelled samples as the net takes them."""
     X = as_samples(X, "X_labeled")
     if not isinstance(X, (np.ndarray, Tensor)):

@@ -58,7 +58,7 @@ class Strategy(BaseEstimator):
 
     @abstractmethod
     def evaluate(
-        self, signals: Signals, n_instances: int, random_state=None
+        self, signals: Signals, n_instances: int, random_state: Any = None
     ) -> tuple[Tensor, Tensor]:
         """Picks and utilities, as tensors on the device of the signals.
 
@@ -85,7 +85,7 @@ class Strategy(BaseEstimator):
         """Return the picks of :meth:`evaluate`, best first, (n_instances,) int64."""
         return self.evaluate(signals, n_instances, random_state)[0]
 
-    def select(self, signals: Signals, n_instances: int, random_state=None) -> np.ndarray:
+    def select(self, signals: Signals, n_instances: int, random_state: Any = None) -> np.ndarray:
         """Pick from signals that are there already.
 
         Parameters
@@ -110,16 +110,16 @@ class Strategy(BaseEstimator):
 
     def query(
         self,
-        net,
-        X_pool,
+        net: Any,
+        X_pool: Any,
         n_instances: int = 1,
         *,
-        X_labeled=None,
-        y_labeled=None,
-        previous_net=None,
+        X_labeled: Any = None,
+        y_labeled: Any = None,
+        previous_net: Any = None,
         embedding_layer: str = "auto",
         max_memory: int | str | None = None,
-        random_state=None,
+        random_state: Any = None,
     ) -> np.ndarray:
         """Pick the samples of a pool that should be labelled next.
 
@@ -178,7 +178,7 @@ class ScoreStrategy(Strategy):
     @abstractmethod
     def _scores(self, signals: Signals, rng: np.random.RandomState) -> Tensor: ...
 
-    def scores(self, signals: Signals, random_state=None) -> Tensor:
+    def scores(self, signals: Signals, random_state: Any = None) -> Tensor:
         """Scores of all samples, (n,), higher is better, checked.
 
         Raises
@@ -220,7 +220,9 @@ class ScoreStrategy(Strategy):
             )
         return scores if scores.is_floating_point() else scores.double()
 
-    def evaluate(self, signals, n_instances, random_state=None):
+    def evaluate(
+        self, signals: Signals, n_instances: int, random_state: Any = None
+    ) -> tuple[Tensor, Tensor]:
         rng = _as_rng(random_state)
         scores = self.scores(signals, rng)
         return signals.top(scores, n_instances, rng), scores
@@ -236,10 +238,13 @@ class BatchStrategy(Strategy):
     @abstractmethod
     def _pick(self, signals: Signals, n_instances: int, rng: np.random.RandomState) -> Tensor: ...
 
-    def evaluate(self, signals, n_instances, random_state=None):
+    def evaluate(
+        self, signals: Signals, n_instances: int, random_state: Any = None
+    ) -> tuple[Tensor, Tensor]:
         rng = _as_rng(random_state)
         if signals.exceeds_memory(self.needs):
             rows, part = signals.manageable(self.needs, n_instances, draw_seed(rng))
+            assert rows is not None  # a part of the rows is all that can be held
             picks, utilities = self.evaluate(part, n_instances, rng)
             return rows[picks], utilities.new_zeros(len(signals)).index_copy_(0, rows, utilities)
         signals.require(self.needs, needed_by=self.name)
@@ -250,7 +255,7 @@ class BatchStrategy(Strategy):
         utilities[picks] = (1 - position / len(picks)).float()
         return picks, utilities
 
-    def _checked(self, picks, n: int, k: int) -> Tensor:
+    def _checked(self, picks: Any, n: int, k: int) -> Tensor:
         try:
             rows = torch.as_tensor(picks)
         except (TypeError, ValueError, RuntimeError):
@@ -300,7 +305,7 @@ class FunctionStrategy(ScoreStrategy):
     def name(self) -> str:
         return getattr(self.function, "__name__", type(self.function).__name__)
 
-    def _scores(self, signals, rng):
+    def _scores(self, signals: Signals, rng: np.random.RandomState) -> Any:
         return self.function(signals)
 
 
@@ -309,7 +314,7 @@ def _are_distinct_rows(rows: Tensor, n: int) -> bool:
     return inside and len(torch.unique(rows)) == len(rows)
 
 
-def _as_rng(random_state) -> np.random.RandomState:
+def _as_rng(random_state: Any) -> np.random.RandomState:
     if isinstance(random_state, np.random.RandomState):
         return random_state
     return np.random.RandomState(draw_seed(random_state))

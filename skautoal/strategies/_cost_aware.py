@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ..data._convert import as_numpy
 from ..data._requests import check_costs
@@ -71,7 +72,7 @@ class CostAware(Wrapper):
         self.costs = costs
         self.budget = budget
 
-    def _pick(self, signals, n_instances, rng):
+    def _pick(self, signals: Signals, n_instances: int, rng: np.random.RandomState) -> Tensor:
         strategy = self._wrapped()
         asked = self.costs(signals) if callable(self.costs) else self.costs
         if asked is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from typing import Any
 
 from ._adversarial_bim import AdversarialBIM
 from ._adversarial_deepfool import AdversarialDeepFool
@@ -97,7 +98,7 @@ PAPER_CANDIDATES = (
 )
 
 
-def get_strategy(strategy) -> Strategy:
+def get_strategy(strategy: Any) -> Strategy:
     """A strategy object from a name, an object or a plain function.
 
     Parameters

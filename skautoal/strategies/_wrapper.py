@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from torch import Tensor
+
 from .._utils._diagram import WrapperDiagramMixin
 from ._base import BatchStrategy, Strategy
 
@@ -28,6 +32,6 @@ class Wrapper(WrapperDiagramMixin, BatchStrategy):
             " functions become one by get_strategy(...)."
         )
 
-    def _checked(self, picks, n, k):
+    def _checked(self, picks: Any, n: int, k: int) -> Tensor:
         # A batch may be cut short where labels have a price.
         return super()._checked(picks, n, min(k, len(picks)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -154,7 +155,7 @@ def _forward_labels(net: SearchNet, labels: LabelArrays) -> tuple[Tensor, Tensor
 
 
 def _memberships(
-    scores: Tensor, k: Tensor, tau: float, mask: Tensor | None, threshold: str
+    scores: Tensor, k: Any, tau: float, mask: Tensor | None, threshold: str
 ) -> Tensor:
     x = standardize(scores, mask)
     if threshold == "exact":

@@ -113,6 +113,7 @@ class ForwardPass:
             raise MissingSignalError(_EQUAL_PASSES)
 
     def _in_pieces(self, x: Any, size: int, step: int) -> dict[str, Tensor]:
+        """Compute the signals of a chunk in pieces of ``step`` rows."""
         if step >= size:
             return self._of_chunk(x, size)
         slices = [slice(start, min(start + step, size)) for start in range(0, size, step)]
@@ -122,6 +123,7 @@ class ForwardPass:
         }
 
     def _of_chunk(self, x: Any, size: int) -> dict[str, Tensor]:
+        """Compute the signals of all nets for a chunk."""
         arrays = self._of_net(x, size)
         for name, nets in self.others.items():
             P = [_net.to_probabilities(net, first_output(net.infer(x)))[1] for net in nets]

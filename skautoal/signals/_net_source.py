@@ -13,14 +13,15 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from .._utils._rng import combine_hashes, derive_seed, hash_rows, isolated_rng
+from .._utils._rng import derive_seed, isolated_rng
 from ..data import DaskPool, DatasetPool, Pool, Scratch
 from ..data._base import chunk_rows, n_rows_of
-from ..data._convert import as_numpy, writeable
+from ..data._convert import writeable
 from ..data._rows import load_rows, n_samples, take_rows
 from ..nets import _net
 from ..nets._training import fit_net, fresh_net
 from ._forward import forward_pass
+from ._hashing import hash_block, hash_samples
 from ._names import ARRAYS, parts_of
 from ._source import Source
 from ._stores import MemoryStore, ScratchStore
@@ -237,6 +238,7 @@ class NetSource(Source):
             yield writeable(x), min(step, self.n_samples - start)
 
     def _chunk_rows(self, copies: int) -> int:
+        """Return the number of rows of a chunk."""
         if self.chunk_size is not None:
             return self.chunk_size
         pool = self.pool
@@ -260,10 +262,11 @@ class NetSource(Source):
         return self._hash
 
     def _hash_rows(self) -> np.ndarray:
+        """Hash all samples, chunk by chunk or by the workers of a cluster."""
         if self.pool is None:
             return hash_samples(self.X)
         if self.has_workers:
-            return np.concatenate(list(self.X.map_blocks(_hash_block, None, self._chunk_rows(1))))
+            return np.concatenate(list(self.X.map_blocks(hash_block, None, self._chunk_rows(1))))
         assert self.n_samples is not None  # a stream is hashed when it is read
         hashes, start = np.empty(self.n_samples, dtype=np.uint64), 0
         with isolated_rng(derive_seed(self.seed, "loader"), self.device):
@@ -298,20 +301,8 @@ class NetSource(Source):
             self._scratch = None
 
 
-def hash_samples(X: Any) -> np.ndarray:
-    """Hash the content of each sample, (n,) uint64."""
-    if isinstance(X, dict):
-        return combine_hashes([hash_samples(X[key]) for key in sorted(X)])
-    if isinstance(X, (list, tuple)):
-        return combine_hashes([hash_samples(part) for part in X])
-    return hash_rows(as_numpy(X))
-
-
-def _hash_block(_shared: None, rows: Any, _start: int) -> np.ndarray:
-    return hash_samples(rows)
-
-
 def _head(net: Any, layout: _net.NetLayout, embeddings: Tensor) -> Tensor:
+    """Return the logits of the net's linear head."""
     assert layout.embedding_layer is not None
     return _net.head_logits(net, layout.embedding_layer, embeddings)
 
@@ -319,4 +310,5 @@ def _head(net: Any, layout: _net.NetLayout, embeddings: Tensor) -> Tensor:
 def _arrays_of(
     _shared: None, _source: NetSource, _start: int, arrays: dict[str, Tensor]
 ) -> dict[str, Tensor]:
+    """Return the arrays of a chunk, as the function of :meth:`NetSource.map_chunks`."""
     return arrays

@@ -12,16 +12,15 @@ import torch
 from torch import Tensor
 
 from .._utils._rng import (
-    combine_hashes,
     draw_seed,
     first_in_order,
-    hash_rows,
     order_among,
     random_order,
 )
 from ..exceptions import MissingSignalError
 from ..ops._ranking import top_k
 from ._checks import check_finite, why_missing
+from ._hashing import hash_arrays
 from ._names import ARRAYS, SIGNAL_NAMES, STACKED, parts_of, row_axis
 from ._parts import map_parts
 from ._source import Source
@@ -287,15 +286,8 @@ class Signals:
         """Content hash of each row, (n,) uint64."""
         if self._hash is None:
             of_source = self.source.row_hash()
-            self._hash = self._hash_arrays() if of_source is None else of_source
+            self._hash = hash_arrays(self._arrays) if of_source is None else of_source
         return self._hash
-
-    def _hash_arrays(self) -> np.ndarray:
-        parts = [
-            value.transpose(0, 1) if name in STACKED else value
-            for name, value in sorted(self._arrays.items())
-        ]
-        return combine_hashes([hash_rows(part.cpu().numpy()) for part in parts])
 
     def take(self, indices: Any) -> Signals:
         """Return the signals of some of the rows; the labelled samples stay the same.

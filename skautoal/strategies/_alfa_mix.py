@@ -62,7 +62,7 @@ class AlfaMix(BatchStrategy):
     """
 
     needs = ("embeddings", "head", "labeled")
-    cost = "O(n d C) and k-means"
+    cost = "O(n d C) per step + k-means"
 
     def __init__(self, epsilon: float = 0.2):
         self.epsilon = epsilon

@@ -45,7 +45,7 @@ class Clue(BatchStrategy):
     """
 
     needs = ("logits", "embeddings")
-    cost = "O(nbd) an iteration"
+    cost = "O(nbd) per iteration"
 
     def __init__(self, temperature: float = 1.0):
         self.temperature = temperature

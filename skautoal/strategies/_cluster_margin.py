@@ -59,7 +59,7 @@ class ClusterMargin(BatchStrategy):
     """
 
     needs = ("probabilities", "embeddings")
-    cost = "O(m^2 d), m = min(n, 5000), and O(b m d)"
+    cost = "O(m^2 d) + O(b m d), m = min(n, 5000)"
 
     def __init__(self, candidates_per_instance: int = 10, cluster_size: int = 10):
         self.candidates_per_instance = candidates_per_instance

@@ -67,7 +67,7 @@ class DiscriminativeAL(BatchStrategy):
     """
 
     needs = ("embeddings", "labeled")
-    cost = "O(s n d), s trainings on at most 10,000 samples"
+    cost = "O(s n d) + s trainings on at most 10,000 samples"
 
     def __init__(self, n_sub_batches: int = 10, n_steps: int = 200):
         self.n_sub_batches = n_sub_batches

@@ -56,7 +56,7 @@ class DropQuery(BatchStrategy):
     """
 
     needs = ("embeddings", "head")
-    cost = "O(n d C) a pass, and k-means"
+    cost = "O(n d C) per pass + k-means"
 
     def __init__(self, n_passes: int = 3, dropout: float = 0.75):
         self.n_passes = n_passes

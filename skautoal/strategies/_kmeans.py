@@ -34,7 +34,7 @@ class KMeans(BatchStrategy):
     """
 
     needs = ("embeddings",)
-    cost = "O(nbd) an iteration"
+    cost = "O(nbd) per iteration"
 
     def _pick(self, signals: Signals, n_instances: int, rng: np.random.RandomState) -> Tensor:
         return nearest_to_centers(signals.embeddings, n_instances, signals.order(rng), rng)

@@ -71,7 +71,7 @@ class LearningLoss(ScoreStrategy):
     """
 
     needs = ("network", "labeled")
-    cost = "O(n) forward, a training on at most 5,000 samples"
+    cost = "O(n) forward passes + training on at most 5,000 samples"
 
     def __init__(self, n_steps: int = 200):
         self.n_steps = n_steps
@@ -113,6 +113,7 @@ class _LossPredictor(nn.Module):
         self.out = nn.Linear(_WIDTH * len(widths), 1)
 
     def forward(self, levels: list[Tensor]) -> Tensor:
+        """Return the predicted losses (m,) from the features of each block, (m, d) each."""
         parts = [f(x).relu() for f, x in zip(self.levels, levels, strict=True)]
         return self.out(torch.cat(parts, dim=1)).squeeze(1)
 

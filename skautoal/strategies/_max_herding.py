@@ -47,7 +47,7 @@ class MaxHerding(BatchStrategy):
     """
 
     needs = ("embeddings",)
-    cost = "O(m^2 d), m = min(n, 5000), and a small part of it a pick"
+    cost = "O(m^2 d) + a small part of it per pick, m = min(n, 5000)"
 
     def __init__(self, width: float = KERNEL_WIDTH):
         self.width = width

@@ -79,7 +79,7 @@ class MQNet(ScoreStrategy):
     """
 
     needs = ("probabilities", "embeddings", "labeled")
-    cost = "O(n l d), a training on at most 5,000 samples"
+    cost = "O(n l d) + training on at most 5,000 samples"
 
     def __init__(self, ood_label: int | None = None, n_steps: int = 200):
         self.ood_label = ood_label
@@ -114,6 +114,7 @@ class MQNet(ScoreStrategy):
         return scores_along(order, signals.row_hash, lambda rows: net(pool[rows]))
 
     def _check_ood_label(self, n_classes: int) -> None:
+        """Raise a ValueError if ``ood_label`` is not one of several class codes."""
         if self.ood_label is None:
             return
         check_integer("ood_label", self.ood_label, 0)
@@ -145,6 +146,7 @@ class _MonotoneNet(nn.Module):
         nn.init.uniform_(self.hidden.bias, -2, 1)
 
     def forward(self, inputs: Tensor) -> Tensor:
+        """Return the scores (m,) of purity and informativeness (m, 2)."""
         return self.out((4 * self.hidden(inputs)).sigmoid()).squeeze(1)
 
     @torch.no_grad()

@@ -45,7 +45,7 @@ class SubsamplePool(Wrapper):
 
     """
 
-    cost = "that of the strategy with n = max_candidates, + O(n)"
+    cost = "that of the strategy for n = max_candidates + O(n)"
     reads_whole_pool = False
 
     def __init__(self, strategy: Strategy, max_candidates: int = 10_000):

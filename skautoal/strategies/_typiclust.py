@@ -60,7 +60,7 @@ class TypiClust(BatchStrategy):
     """
 
     needs = ("embeddings",)
-    cost = "O(n (l + b) d) an iteration of k-means"
+    cost = "O(n (l + b) d) per iteration of k-means"
 
     def __init__(self, max_clusters: int = 500, n_neighbors: int = 20):
         self.max_clusters = max_clusters

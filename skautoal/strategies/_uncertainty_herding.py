@@ -56,7 +56,7 @@ class UncertaintyHerding(BatchStrategy):
     """
 
     needs = ("logits", "embeddings")
-    cost = "O(m^2 d), m = min(n, 5000), and a small part of it a pick"
+    cost = "O(m^2 d) + a small part of it per pick, m = min(n, 5000)"
 
     def __init__(self, width: float | str = KERNEL_WIDTH):
         self.width = width

@@ -76,7 +76,7 @@ class VAAL(ScoreStrategy):
     """
 
     needs = ("network", "labeled")
-    cost = "O(n D) for D inputs, a training on at most 10,000 samples"
+    cost = "O(n D) for D input values + training on at most 10,000 samples"
 
     def __init__(self, n_latent: int = 16, adversary_weight: float = 0.1, n_steps: int = 300):
         self.n_latent = n_latent

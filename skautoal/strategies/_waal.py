@@ -66,7 +66,7 @@ class WAAL(ScoreStrategy):
     """
 
     needs = ("probabilities", "embeddings", "labeled")
-    cost = "O(n (C + d)), a training on at most 10,000 samples"
+    cost = "O(n (C + d)) + training on at most 10,000 samples"
 
     def __init__(self, critic_weight: float = 1.0, n_steps: int = 200):
         self.critic_weight = critic_weight

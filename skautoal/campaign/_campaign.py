@@ -10,29 +10,24 @@ from collections.abc import Sequence
 from numbers import Integral
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 
-from .._utils._frames import as_frame
 from .._utils._rng import derive_seed, draw_seed
-from ..data import is_stream
 from ..data._requests import check_costs, check_n_instances
 from ..data._rows import n_samples
 from ..samplers import BaseSampler
 from ._accuracy import AccuracyEstimate, out_of_fold_estimate
 from ._asker import Asker
-from ._audit import audit_rows
+from ._checks import check_inputs
 from ._cold_start import Costs, check_cold_start
 from ._files import CampaignFiles, time_of_day
 from ._state import MAX_STEP, CampaignState, as_indices, as_labels
 from ._stopping import StoppingCriterion, check_stopping
 from ._view import CampaignView
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 class LabelingCampaign(CampaignView):
@@ -171,27 +166,10 @@ class LabelingCampaign(CampaignView):
         return self
 
     def _set_up(self, sampler: BaseSampler, X: Any, features: Any, stopping: object) -> None:
-        if not isinstance(sampler, BaseSampler):
-            raise TypeError(
-                "'sampler' must be a sampler of skautoal, such as AutoALSampler() or"
-                f" StrategySampler('margin'); got {sampler!r:.100}."
-            )
-        sampler._validate_params()
+        check_inputs(sampler, X, features)
         self._sampler = clone(sampler).set_params(random_state=None)
-        if is_stream(X):
-            raise TypeError(
-                f"'X' must be a pool that can be read several times; got {type(X).__name__}."
-                " Write the samples to a file and pass a memory map."
-            )
         self._X, self._features = X, features
         self._n_pool = n_samples(X)
-        if self._n_pool == 0:
-            raise ValueError("'X' is empty. A campaign needs at least one sample.")
-        if features is not None and n_samples(features) != self._n_pool:
-            raise ValueError(
-                f"'features' has {n_samples(features)} rows, but 'X' has {self._n_pool} samples."
-                " Pass one row per sample."
-            )
         self._stopping = check_stopping(stopping)
         self._estimates: dict[tuple, AccuracyEstimate] = {}
 
@@ -373,44 +351,6 @@ class LabelingCampaign(CampaignView):
                 self._sampler, classes, self._X, self._state.labels, folds, confidence, seed
             )
         return self._estimates[key]
-
-    def audit(self) -> list[dict]:
-        """Return the history of every sample that was asked for, labelled or skipped.
-
-        Returns
-        -------
-        rows : list of dict
-            One dict per sample, in the order in which the samples first appear:
-
-            - ``index``: row of the pool.
-            - ``status``: ``"pending"``, ``"labeled"`` or ``"skipped"``.
-            - ``label``: the current label; ``labels``: all labels it has had.
-            - ``chosen_by``: the sampler, the cold start, or ``"user"`` for a label that was
-              told without being asked for.
-            - ``round`` and ``place``: round of the campaign and position in its batch.
-            - ``n_labeled``: number of labels the model was trained on.
-            - ``predicted`` and ``probability``: prediction of the model at that time.
-            - ``strategy_weights``: weight of each strategy for this sample.
-            - ``asked_at``, ``answered_at`` and ``annotator``.
-
-        """
-        return audit_rows(self._files.steps())
-
-    def audit_frame(self) -> pd.DataFrame:
-        """Return the audit as a pandas DataFrame.
-
-        Returns
-        -------
-        frame : DataFrame
-            The rows of :meth:`audit`, with one column per strategy weight. pandas is
-            required (the extra ``data``).
-
-        """
-        rows = self.audit()
-        for row in rows:
-            weights = row.pop("strategy_weights")
-            row |= {f"weight_{name}": weight for name, weight in weights.items()}
-        return as_frame(rows)
 
     @property
     def sampler_(self) -> BaseSampler:

@@ -154,9 +154,7 @@ def _forward_labels(net: SearchNet, labels: LabelArrays) -> tuple[Tensor, Tensor
     return logits.reshape(*shape, -1), predicted
 
 
-def _memberships(
-    scores: Tensor, k: Any, tau: float, mask: Tensor | None, threshold: str
-) -> Tensor:
+def _memberships(scores: Tensor, k: Any, tau: float, mask: Tensor | None, threshold: str) -> Tensor:
     x = standardize(scores, mask)
     if threshold == "exact":
         return soft_top_k(x, k, tau, mask)

@@ -85,7 +85,7 @@ sphinx_gallery_conf = {
     "within_subsection_order": FunctionSortKey(_place_in_gallery, "order of the gallery"),
     "reset_modules": ("matplotlib", announce_example),
     "write_computation_times": False,
-    "ignore_repr_types": r"matplotlib\.axes",
+    "ignore_repr_types": r"matplotlib\.",
     "show_memory": False,
     "show_signature": False,
     "download_all_examples": False,

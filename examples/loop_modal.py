@@ -1,12 +1,13 @@
-"""A labelling loop in modAL's style
-=================================
+"""A labelling loop with modAL
+===========================
 
-The loop of :doc:`loop_plain` with a learner of modAL: it asks for the same digits. Needs
-``pip install --no-deps modAL-python``.
+The loop of :doc:`loop_plain` with a learner of modAL. It asks for the same digits. This
+needs ``pip install --no-deps modAL-python``.
 """
 
 # %%
-# The pool, as there.
+# The same pool.
+import matplotlib.pyplot as plt
 import numpy as np
 from modAL.models import ActiveLearner
 from sklearn.datasets import load_digits
@@ -21,8 +22,8 @@ labeled = np.arange(1200) < 20
 
 # %%
 # The sampler is both the learner's model and its query strategy. A skorch net as model
-# works as well. modAL's own ``teach`` calls scikit-learn with an argument that version 1.8
-# took away, so the model is fitted directly.
+# works as well. modAL's own ``teach`` passes an argument that scikit-learn removed in
+# version 1.8, so the model is fitted directly.
 sampler = AutoALSampler(strategies=["margin", "badge", "typiclust"], random_state=0)
 learner = ActiveLearner(estimator=sampler, query_strategy=as_query_strategy(sampler))
 picks = []
@@ -36,5 +37,9 @@ for _ in range(3):
     picks.append(chosen.tolist())
 
 # %%
-# What it asked for, round by round.
+# What it asked for: a row for each round.
 print(picks)
+fig, axes = plt.subplots(3, 10, figsize=(6.5, 2.2), layout="constrained")
+for ax, index in zip(axes.flat, np.ravel(picks), strict=True):
+    ax.imshow(X_pool[index].reshape(8, 8), cmap="gray_r")
+    ax.axis("off")

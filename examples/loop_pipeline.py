@@ -1,12 +1,13 @@
 """A labelling loop with a Pipeline
 ================================
 
-The loop of :doc:`loop_plain` with the preprocessing in a Pipeline: it asks for the same
+The loop of :doc:`loop_plain` with the preprocessing in a Pipeline. It asks for the same
 digits.
 """
 
 # %%
-# The pool, as there, but raw: grey levels from 0 to 16.
+# The same pool, with raw grey levels from 0 to 16.
+import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.preprocessing import FunctionTransformer
@@ -20,7 +21,7 @@ labeled = np.arange(1200) < 20
 
 
 # %%
-# The Pipeline is scikit-learn's, with ``query``: it scales what it is asked about.
+# The Pipeline is scikit-learn's with a method ``query``. It scales the samples it is given.
 def scaled(X):
     """Grey levels from 0 to 1."""
     return X / 16
@@ -38,5 +39,9 @@ for _ in range(3):
     picks.append(chosen.tolist())
 
 # %%
-# What it asked for, round by round.
+# What it asked for: a row for each round.
 print(picks)
+fig, axes = plt.subplots(3, 10, figsize=(6.5, 2.2), layout="constrained")
+for ax, index in zip(axes.flat, np.ravel(picks), strict=True):
+    ax.imshow(X_pool[index].reshape(8, 8), cmap="gray_r")
+    ax.axis("off")

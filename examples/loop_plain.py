@@ -1,14 +1,15 @@
 """A labelling loop with skautoal alone
 ====================================
 
-Three rounds of ten labels on handwritten digits. The same loop in the style of
-:doc:`modAL <loop_modal>`, of :doc:`scikit-activeml <loop_skactiveml>` and in a
+Three rounds of ten labels on handwritten digits. The same loop with
+:doc:`modAL <loop_modal>`, with :doc:`scikit-activeml <loop_skactiveml>`, and in a
 :doc:`Pipeline <loop_pipeline>` asks for the same digits.
 """
 
 # %%
-# The pool has 1200 images; the labels of the first twenty are known. The others play the
-# annotator: the loop looks at a label only after it has asked for it.
+# The pool has 1200 images, and the first twenty have labels. The other labels stand in for
+# the person who labels: the loop reads a label only after it has asked for it.
+import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
 
@@ -20,7 +21,7 @@ X_pool, y_pool, X_test, y_test = X[:1200], y[:1200], X[1200:], y[1200:]
 labeled = np.arange(1200) < 20
 
 # %%
-# The sampler is a classifier, trained by ``fit``; ``query`` returns indices into the
+# The sampler is a classifier. ``fit`` trains it, and ``query`` returns indices into the
 # samples that it is given.
 sampler = AutoALSampler(strategies=["margin", "badge", "typiclust"], random_state=0)
 picks = []
@@ -33,5 +34,9 @@ for _ in range(3):
     picks.append(chosen.tolist())
 
 # %%
-# What it asked for, round by round.
+# What it asked for: a row for each round.
 print(picks)
+fig, axes = plt.subplots(3, 10, figsize=(6.5, 2.2), layout="constrained")
+for ax, index in zip(axes.flat, np.ravel(picks), strict=True):
+    ax.imshow(X_pool[index].reshape(8, 8), cmap="gray_r")
+    ax.axis("off")

@@ -1,12 +1,13 @@
-"""A labelling loop in scikit-activeml's style
-===========================================
+"""A labelling loop with scikit-activeml
+=====================================
 
-The loop of :doc:`loop_plain` with a query strategy of scikit-activeml: it asks for the
-same digits. Needs ``pip install "skautoal[skactiveml]"``.
+The loop of :doc:`loop_plain` as a query strategy of scikit-activeml. It asks for the same
+digits. This needs ``pip install "skautoal[skactiveml]"``.
 """
 
 # %%
-# Samples with and without a label are one array; a missing label is ``nan``.
+# Samples with and without a label are in one array. A missing label is ``nan``.
+import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
 
@@ -19,8 +20,8 @@ X_pool, y_pool, X_test, y_test = X[:1200], y[:1200], X[1200:], y[1200:]
 labels = np.where(np.arange(1200) < 20, y_pool, np.nan)
 
 # %%
-# The strategy fits the sampler in each query and keeps it: ``sampler_`` predicts, so that
-# no other model has to be trained.
+# The strategy fits the sampler in each query. The fitted sampler is ``sampler_``; it can
+# predict, so no other model has to be trained.
 sampler = AutoALSampler(strategies=["margin", "badge", "typiclust"], random_state=0)
 strategy = as_query_strategy(sampler)
 picks = []
@@ -32,5 +33,9 @@ for _ in range(3):
     picks.append(chosen.tolist())
 
 # %%
-# What it asked for, round by round.
+# What it asked for: a row for each round.
 print(picks)
+fig, axes = plt.subplots(3, 10, figsize=(6.5, 2.2), layout="constrained")
+for ax, index in zip(axes.flat, np.ravel(picks), strict=True):
+    ax.imshow(X_pool[index].reshape(8, 8), cmap="gray_r")
+    ax.axis("off")

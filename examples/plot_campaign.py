@@ -1,16 +1,18 @@
 """
-A labelling campaign: answers late, wrong, or refused
-=====================================================
+A labelling campaign: late, wrong, and missing answers
+======================================================
 
-People label when they can. A campaign keeps what was asked, told and refused in a folder,
-goes on after a restart, remembers why each sample was chosen, and says when to stop.
+People label when they can. A :class:`~skautoal.LabelingCampaign` keeps questions and answers
+in a folder, goes on after a restart, remembers why each sample was chosen, and says when to
+stop.
 """
 
 # %%
 # A pool without labels
 # ---------------------
 #
-# Digits, of which we know the labels, to play the annotators.
+# The pool is 900 handwritten digits. Their labels are known here, and stand in for the
+# people who label.
 
 import tempfile
 
@@ -28,20 +30,21 @@ folder = tempfile.mkdtemp() + "/digits"
 
 
 def make_sampler():
-    """The same each time: the campaign notes how its sampler is configured."""
+    """The same each time: the campaign warns if its sampler is configured otherwise."""
     return AutoALSampler(strategies=["margin", "badge", "typiclust"], n_instances=25)
 
 
 stopping = [StablePredictions(threshold=0.9, n_rounds=2, n_watched=500), Budget(250)]
-campaign = LabelingCampaign(folder, make_sampler(), pool, stopping=stopping, random_state=0)
+options = {"stopping": stopping, "random_state": 0}
+campaign = LabelingCampaign(folder, make_sampler(), pool, **options)
 
 # %%
-# Rounds, with a night in between
-# -------------------------------
+# Rounds, with a restart after each
+# ---------------------------------
 #
-# One answer in ten is missing when the next question is asked, one in fifty is wrong and
-# corrected later. After each round the campaign is closed and loaded, as by a script that
-# runs once a day.
+# One answer in ten is still missing when the next question is asked. One in fifty is wrong,
+# and is corrected later. The campaign is closed and loaded after each round, as in a script
+# that runs once a day.
 
 rng = np.random.RandomState(0)
 n_labels, accuracies = [], []
@@ -59,7 +62,7 @@ print(campaign)
 print("Stopped:", campaign.should_stop())
 
 # %%
-# Somebody looks again, corrects what is wrong, and refuses what nobody can read.
+# A second person corrects the wrong labels, and skips two digits that nobody can read.
 
 wrong = campaign.labeled[campaign.labels != y_pool[campaign.labeled]]
 campaign.tell(wrong, y_pool[wrong], annotator="Bob")
@@ -67,39 +70,43 @@ campaign.skip(campaign.pending[:2], annotator="Bob")
 print(f"{len(wrong)} labels corrected; {campaign}")
 
 # %%
-# How it went
-# -----------
+# When to stop
+# ------------
 #
-# Accuracy on digits that were never in the pool, which a real campaign does not know, and
-# agreement of the models of successive rounds, which it does.
+# A real campaign does not know the accuracy on other digits. It does know how well the
+# models of successive rounds agree (Cohen's kappa). It stopped when two of these values in a
+# row were above 0.9.
 
 fig, ax = plt.subplots(figsize=(6, 3.5), layout="constrained")
 ax.plot(n_labels, accuracies, "o-", label="accuracy on test digits")
-ax.plot(n_labels[-len(campaign.agreements) - 1 : -1], campaign.agreements, "s--", label="kappa")
+kappa = campaign.agreements
+ax.plot(n_labels[-len(kappa) - 1 : -1], kappa, "s--", label="kappa")
 ax.axhline(0.9, color="0.7", linewidth=1)
 ax.set(xlabel="labels", ylim=(0, 1.02))
 ax.legend(loc="lower right")
 
 # %%
-# Who chose, and why
-# ------------------
+# Which samples were chosen, and were they useful?
+# ------------------------------------------------
 #
-# The audit has a row for each sample. Here: how much AutoAL trusted its strategies, for
-# each sample it chose, by round. The first round was TypiClust's alone, when there was
-# nothing to train on.
+# The audit has a row for each sample: who chose it, what the net predicted, who labelled it,
+# and when. Here it shows that the campaign asked for digits that its net got wrong far more
+# often than others. The first round has no predictions, since there was no net yet.
 
-rows = [row for row in campaign.audit() if row["strategy_weights"]]
-names = list(rows[0]["strategy_weights"])
+rows = [row for row in campaign.audit() if row["label"] is not None]
+rows = [row for row in rows if row["predicted"] is not None]
+rounds = sorted({row["round"] for row in rows})
+by_round = [[row for row in rows if row["round"] == number] for number in rounds]
+wrong = [np.mean([row["predicted"] != row["label"] for row in part]) for part in by_round]
+errors = [1 - accuracies[number - 1] for number in rounds]
 fig, ax = plt.subplots(figsize=(6, 3.5), layout="constrained")
-for shift, name in enumerate(names):
-    rounds = np.array([row["round"] for row in rows])
-    weights = np.array([row["strategy_weights"][name] for row in rows])
-    ax.plot(rounds + 0.2 * (shift - 1), weights, ".", alpha=0.5, label=name)
-ax.set(xlabel="round", ylabel="trust for a sample", xticks=sorted(set(rounds)))
-fig.legend(loc="outside upper center", ncols=len(names))
-plt.show()
+ax.bar(np.array(rounds) - 0.2, wrong, 0.4, label="digits that were asked for")
+ax.bar(np.array(rounds) + 0.2, errors, 0.4, label="test digits")
+ax.set(xlabel="round", ylabel="share that the net gets wrong", xticks=rounds)
+ax.legend(loc="upper right")
 
 # %%
 
-print({key: rows[0][key] for key in ("index", "chosen_by", "round", "predicted", "label")})
+names = ["index", "round", "chosen_by", "predicted", "label", "annotator"]
+print({name: rows[0][name] for name in names})
 campaign.close()

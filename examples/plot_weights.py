@@ -1,13 +1,17 @@
-"""Whom AutoAL trusts, and why it picked what it did
-=================================================
+"""
+Strategy weights: learned by the search
+=======================================
 
-Three rounds on handwritten digits. After each, the sampler says what share every strategy
-had in the batch, and it can be asked about single samples.
+``AutoALSampler`` gives its strategies equal weights, unless it is told to learn them:
+``search=Search()``. Here it learns them on handwritten digits, and is asked about single
+picks.
 """
 
 # %%
-# Thirty labels, and three strategies that look at different things: uncertainty, both
-# uncertainty and diversity, and what is typical. ``search=Search()`` learns their weights.
+# Thirty digits have labels. The three strategies look at different things: ``margin`` at
+# uncertainty, ``badge`` at uncertainty and diversity, and ``typiclust`` at how typical a
+# sample is.
+
 import numpy as np
 from sklearn.datasets import load_digits
 
@@ -20,33 +24,37 @@ sampler = AutoALSampler(strategies=strategies, search=Search(), random_state=0)
 sampler.fit(X[:30], y[:30])
 
 # %%
-# The loop. The weights of the batch are noted, round by round.
+# Three rounds. After each query, ``strategy_weights_`` holds the mean weights of the batch.
+
 unlabeled = np.arange(30, 600)
-shares = []
 for round_ in range(3):
-    idx = sampler.query(X[unlabeled], n_instances=15)
-    shares.append(sampler.strategy_weights_["batch"])
-    if round_ < 2:  # the last batch is looked at, not labelled
-        chosen = unlabeled[idx]
+    result = sampler.query(X[unlabeled], n_instances=15, return_result=True)
+    weights = sampler.strategy_weights_["batch"]
+    print({name: round(value, 2) for name, value in weights.items()})
+    if round_ < 2:  # the last batch is not labelled
+        chosen = unlabeled[result.indices]
         unlabeled = np.setdiff1d(unlabeled, chosen)
         sampler.teach(X[chosen], y[chosen])
-for share in shares:
-    print({name: round(value, 2) for name, value in share.items()})
 
 # %%
-# The shares of the last query: on the labels, on the pool, in the batch. Equal shares are
-# the vote that the search starts from.
+# The weights of the last query: on the labelled samples, on the pool, and in the batch. The
+# dotted line marks equal weights, from which the search starts.
+
 plot.strategy_weights(sampler)
 
 # %%
-# Why these? One row a sample: the utility that each strategy gave it, times its weight.
-explanation = sampler.explain(X[unlabeled], idx[:8])
-plot.explanation(explanation)
+# Why these samples? Each row is a pick. Its bar is its score: the utility that each strategy
+# gave it, times the weight of the strategy.
+
+plot.explanation(result.explain(result.indices[:8]))
 
 # %%
-# Where they lie among the pool, in the first two directions of the embeddings.
-plot.picks(sampler, X[unlabeled], idx)
+# The picks among the pool, in the first two directions of the embeddings.
+
+plot.picks(sampler, X[unlabeled], result.indices)
 
 # %%
-# Whether the search learned: the objective it climbs, in ``fit`` and in the query.
+# Did the search learn anything? This is the objective that it maximises, in ``fit`` and in
+# the query.
+
 plot.search_history(sampler)

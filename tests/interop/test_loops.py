@@ -5,6 +5,7 @@ from __future__ import annotations
 import runpy
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -13,6 +14,14 @@ OTHERS = {
     "loop_skactiveml.py": "skactiveml",
     "loop_pipeline.py": "sklearn",
 }
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _figures():
+    """The loops leave a figure of their picks open, for the documentation to take."""
+    plt.switch_backend("Agg")
+    yield
+    plt.close("all")
 
 
 @pytest.fixture(scope="module")

@@ -274,12 +274,13 @@ def frozen(net) -> dict[str, torch.Tensor]:
 def flat_autoal(estimator=None, strategies="auto", *, mode="auto", frozen=False, **params):
     """AutoALSampler with the parameters of its search and its signals given flat.
 
-    ``mode`` is ``"auto"``, ``"search"``, ``"paper"``, or ``"vote"``: the top of equally
-    weighted scores. Parameters of a search that have no effect are ignored.
+    ``mode`` is ``"auto"``, ``"search"``, ``"paper"``, or ``"vote"``: the top of the scores.
+    An ``objective`` makes any of them learn. Parameters of a search that have no effect are
+    ignored.
     """
     defaults = Search().get_params(deep=False)
     given = {name: params.pop(name) for name in list(params) if name in defaults}
-    if mode in ("search", "paper"):
+    if mode in ("search", "paper") or "objective" in given:
         search = Search(**{**(PAPER if mode == "paper" else {}), **given})
         unused = search._without_effect()
         params["search"] = search.set_params(**{name: defaults[name] for name in unused})

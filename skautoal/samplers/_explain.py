@@ -53,7 +53,8 @@ class Explanation:
         strategy that brought the sample, and 0 in every column if none did.
     considered : ndarray of shape (m,), dtype bool
         False for samples that the query left out, since they hold NaN
-        (``on_nonfinite="skip"``) or exceed ``max_memory``.
+        (``on_nonfinite="skip"``), exceed ``max_memory``, or did not pass the filter of
+        :class:`~skautoal.REFINESampler`.
     reasons : dict of str to ndarray of shape (m,)
         Values that the batch builder computed for each pick; NaN, or an empty text, for
         samples that are not in the batch. Coverage (``"joint_herding"``, ``"herding"``):

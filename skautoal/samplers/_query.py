@@ -157,7 +157,7 @@ class Query:
         whole_classes = np.empty(n_given, dtype=object if len(given) < n_given else classes.dtype)
         whole_classes[given] = classes
         considered = np.zeros(n_given, dtype=bool)
-        considered[seen] = True
+        considered[seen] = True if answer.considered is None else _numpy(answer.considered)
         return PoolTable(
             strategies=list(answer.names),
             predictions=whole_classes,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from numbers import Integral
 from typing import Any
 
+import torch
 from sklearn.utils._param_validation import Interval
 
 from .._utils._rng import derive_seed
@@ -128,4 +129,6 @@ class REFINESampler(StrategiesSampler):
         )
         utilities = values.new_zeros(signals.n_samples)
         utilities[rows] = values
-        return Answer.of_one("UncertaintyHerding", rows[picks], utilities)
+        passed = torch.zeros(signals.n_samples, dtype=torch.bool, device=rows.device)
+        passed[rows] = True
+        return Answer.of_one("UncertaintyHerding", rows[picks], utilities, considered=passed)

@@ -43,6 +43,8 @@ class Answer:
         Steps of the search on the pool.
     memo : object, optional
         What the sampler has to remember of this query, for ``_remember``.
+    considered : Tensor of shape (n,), dtype bool, optional
+        False for samples that a filter left out.
 
     """
 
@@ -55,6 +57,7 @@ class Answer:
     reasons: Callable[[], Reasons] = no_reasons
     history: np.ndarray | None = None
     memo: Any = None
+    considered: Tensor | None = None
     timings: dict[str, float] = field(default_factory=dict)
 
     @classmethod
@@ -90,7 +93,8 @@ class PoolTable:
     utilities, weights : ndarray of shape (n, K)
         Of each strategy; NaN for samples that were not considered.
     considered : ndarray of shape (n,), dtype bool
-        False for samples that were left out: they hold NaN, or did not fit in memory.
+        False for samples that were left out: they hold NaN, did not fit in memory, or did
+        not pass a filter.
     reasons : dict of str to ndarray of shape (b,)
         Values that the batch builder computed for each pick.
 

@@ -256,7 +256,7 @@ def test_bilevel_and_loss_disagree_about_wrong_labels(objective, favourite):
     )
     net = GlobalSearchNet(torch.full((3,), 1 / 3))
     run_search(net, arrays, None, n_steps=60, prior=0.1, threshold="exact")
-    trust = (net.logits + net.vote.log()).softmax(-1).tolist()
+    trust = (net.logits + net.equal.log()).softmax(-1).tolist()
     assert trust[["clean", "mislabelled"].index(favourite)] > 0.5
 
 
@@ -300,18 +300,14 @@ def test_candidates_that_agree_share_one_voice(blobs):
 # ---------------------------------------------------------------- the vote
 
 
-@pytest.mark.parametrize("kind", ["rank", "binary"])
-def test_the_vote_is_the_borda_count(kind, task):
+def test_equal_weights_are_the_borda_count(task):
     X, y, pool = task
     pool = pool[:20]
     names = ("one", "two", "three")
     strategies = [reads(j, name) for j, name in enumerate(names)]
-    fitted = sampler(mode="vote", strategies=strategies, utilities=kind, n_instances=4).fit(X, y)
+    fitted = sampler(mode="vote", strategies=strategies, n_instances=4).fit(X, y)
     picks, utilities = fitted.query(pool, return_utilities=True)
-    if kind == "rank":
-        count = sum(rankdata(pool[:, j]) / 20 for j in range(3)) / 3
-    else:
-        count = sum((rankdata(-pool[:, j]) <= 4) / 3 for j in range(3))
+    count = sum(rankdata(pool[:, j]) / 20 for j in range(3)) / 3
     np.testing.assert_allclose(utilities, count, atol=1e-6)
     assert np.sort(count[picks]).tolist() == pytest.approx(np.sort(count)[-4:].tolist())
     assert "labeled" not in fitted.strategy_weights_
@@ -348,7 +344,7 @@ def test_a_search_that_could_not_learn_ranks_as_the_vote(search_net, loss_predic
         n_steps=1,
         **options,
     ).fit(X, y)
-    net = held._search.net
+    net = held._round.net
     untrained = net.head if search_net != "global" else net
     with torch.no_grad():  # back to the start
         for parameter in untrained.parameters():
@@ -378,15 +374,14 @@ def test_a_single_strategy_is_that_strategy(task):
 def test_one_label_a_class_cannot_teach(mode, blobs):
     X, y = blobs
     first = [int(np.flatnonzero(y == c)[0]) for c in range(3)]
-    with pytest.warns(FewLabelsWarning, match="vote with equal weights") as caught:
+    with pytest.warns(FewLabelsWarning, match="the strategies have equal weights") as caught:
         fitted = sampler(mode=mode, objective="loss", loss_prediction=False).fit(X[first], y[first])
     assert caught[0].filename == __file__
     pool = np.delete(X, first, axis=0)
     picks = fitted.query(pool)
     np.testing.assert_allclose(weights(fitted), 1 / 3, rtol=1e-5)
-    options = {"mode": "vote", "batch_builder": fitted._options().builder}
-    voted = sampler(**options, utilities=fitted._options().utilities).fit(X[first], y[first])
-    assert picks.tolist() == voted.query(pool).tolist()
+    if mode == "search":  # the paper's utilities are binary, those of equal weights ranks
+        assert picks.tolist() == sampler().fit(X[first], y[first]).query(pool).tolist()
 
 
 @pytest.mark.parametrize("objective", ["coverage", "mixed"])
@@ -397,7 +392,7 @@ def test_with_one_label_a_class_the_pool_teaches(objective, blobs):
         warnings.simplefilter("always")
         fitted = sampler(objective=objective).fit(X[first], y[first])
     assert len(caught) == (objective == "mixed")  # coverage asks nothing of the labels
-    assert all("the pool alone teaches" in str(warning.message) for warning in caught)
+    assert all("only the pool teaches" in str(warning.message) for warning in caught)
     fitted.query(np.delete(X, first, axis=0))
     assert set(fitted.search_history_["phase"]) == {"pool"}
 
@@ -430,10 +425,11 @@ def test_picks_follow_the_rows_of_the_pool(mode, builder, task):
 _SCRIPT = """
 import numpy as np
 from sklearn.datasets import make_blobs
-from skautoal import AutoALSampler
+from skautoal import AutoALSampler, Search
 X, y = make_blobs(90, n_features=4, centers=3, cluster_std=4.0, random_state=0)
-for mode in ("search", "paper"):
-    sampler = AutoALSampler(mode=mode, n_steps=8, n_splits=2, random_state=7, n_jobs={n_jobs})
+for options in (dict(), dict(objective="loss", utilities="binary", alternate=True)):
+    search = Search(**options, n_steps=8, n_splits=2)
+    sampler = AutoALSampler(search=search, random_state=7, n_jobs={n_jobs})
     print(sampler.fit(X[:30], y[:30]).query(X[30:], 6).tolist())
 """
 
@@ -522,7 +518,7 @@ def test_a_net_without_a_linear_head_may_vote_and_search_with_copies(task):
 
     strategies = ["margin", "random"]
     net = make_net(Bare, max_epochs=3, lr=0.1)
-    for params in ({"mode": "vote"}, {"objective": "loss", "fit_net": "module"}):
+    for params in ({}, {"objective": "loss", "fit_net": "module", "search_net": "global"}):
         fitted = sampler(estimator=net, strategies=strategies, mode="vote", **params)
         assert len(fitted.fit(X, y).query(pool)) == 5
 
@@ -536,7 +532,9 @@ def test_progress_bar(task, capfd):
     assert "search" in err
     assert "objective=" in err
     assert "/8 [" in err
-    assert out == ""
+    fit_line, query_line = out.splitlines()
+    assert fit_line.startswith("[AutoALSampler] fit on 30 labels: ")
+    assert query_line.startswith("[AutoALSampler] query of 5 from 90 samples: total")
     assert silent.tolist() == shown.tolist()
 
 

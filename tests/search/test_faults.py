@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import numpy as np
 import pytest
 import torch
 
+from skautoal import REFINESampler
 from skautoal.exceptions import StrategyDroppedWarning, StrategyError, StrategyOutputError
 from skautoal.mixing import candidate_utilities
 from skautoal.strategies import BADGE, BatchStrategy, FunctionStrategy, Margin, Strategy
@@ -90,13 +92,18 @@ def sampler_of(strategies, **params):
     return flat_autoal(strategies=strategies, **{**QUICK, **params})
 
 
+def named(message):
+    """An error of the user's comes under the name that he gave the strategy."""
+    return re.sub("^Raises raised", "(mine|Raises) raised", message)
+
+
 @pytest.mark.parametrize("mode", ["auto", "search"])
 @pytest.mark.parametrize("fault", BROKEN)
 def test_an_error_names_the_strategy(fault, mode, data):
     broken, message = BROKEN[fault]
     X, y, pool = data
     sampler = sampler_of([*OTHERS, ("mine", broken)], mode=mode)
-    with pytest.raises((StrategyError, StrategyOutputError), match=f"Strategy {message}"):
+    with pytest.raises((StrategyError, StrategyOutputError), match=f"Strategy {named(message)}"):
         sampler.fit(X, y).query(pool, 3)
 
 
@@ -108,14 +115,16 @@ def test_dropped_as_if_it_had_never_been_there(fault, data):
     without = sampler_of(OTHERS).fit(X, y)
     with_it = sampler_of(strategies, on_error="drop").fit(X, y)
     assert with_it.dropped_strategies_ == {}
-    with pytest.warns(StrategyDroppedWarning, match=f"'mine' is left out.*{message}") as caught:
+    with pytest.warns(
+        StrategyDroppedWarning, match=f"'mine' is left out.*{named(message)}"
+    ) as caught:
         picks, utilities = with_it.query(pool, 3, return_utilities=True)
     assert [warning.filename for warning in caught] == [__file__]
     expected, expected_utilities = without.query(pool, 3, return_utilities=True)
     assert picks.tolist() == expected.tolist()
     np.testing.assert_array_equal(utilities, expected_utilities)
     assert list(with_it.dropped_strategies_) == ["mine"]
-    assert message in with_it.dropped_strategies_["mine"]
+    assert re.search(named(message), with_it.dropped_strategies_["mine"])
     assert with_it.strategy_weights_ == without.strategy_weights_
     assert [name for name, _ in with_it.strategies_] == ["mine", "margin", "badge", "entropy"]
 
@@ -164,7 +173,7 @@ def test_a_signal_that_is_not_there_yet(data):
     X, y, pool = data
     strategies = [*OTHERS, "temporal_output_discrepancy"]
     sampler = sampler_of(strategies, on_error="drop").fit(X[:20], y[:20])
-    with pytest.warns(StrategyDroppedWarning, match="net of the round before"):
+    with pytest.warns(StrategyDroppedWarning, match="net of the previous round"):
         sampler.query(pool, 3)
     sampler.teach(X[20:], y[20:]).query(pool, 3)
     assert sampler.dropped_strategies_ == {}
@@ -179,9 +188,9 @@ def test_faults_while_filtering(data):
                 raise ZeroDivisionError
             return torch.arange(n_instances)
 
-    options = {"filter_rounds": 1, "mode": "vote"}
-    without = sampler_of(OTHERS, **options).fit(X, y)
-    sampler = sampler_of([OnlyWhole(), *OTHERS], on_error="drop", **options).fit(X, y)
+    without = REFINESampler(strategies=OTHERS, random_state=0).fit(X, y)
+    strategies = [OnlyWhole(), *OTHERS]
+    sampler = REFINESampler(strategies=strategies, on_error="drop", random_state=0).fit(X, y)
     with pytest.warns(StrategyDroppedWarning, match="OnlyWhole raised ZeroDivisionError"):
         assert sampler.query(pool, 3).tolist() == without.query(pool, 3).tolist()
     with pytest.raises(StrategyError, match="OnlyWhole raised ZeroDivisionError"):

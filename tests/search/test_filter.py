@@ -74,7 +74,8 @@ def test_refine_is_uncertainty_herding_on_the_filtered_pool(blobs):
     sampler = REFINESampler(strategies=["margin", "badge"], n_filter_rounds=2, n_subsets=2)
     sampler.set_params(random_state=0).fit(X[:20], y[:20])
     indices, utilities = sampler.query(X[20:], 6, return_utilities=True)
-    left = sampler.filtered_
+    result = sampler.query(X[20:], 6, return_result=True)
+    left = np.flatnonzero(result.explain(np.arange(100)).considered)
     assert set(indices.tolist()) <= set(left.tolist())
     assert len(left) < 30
     assert not utilities[np.setdiff1d(np.arange(100), left)].any()

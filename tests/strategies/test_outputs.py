@@ -82,7 +82,7 @@ def test_discrepancy_is_zero_for_a_net_that_did_not_change(mlp_net, no_dropout_n
 
 
 def test_the_first_round_has_no_discrepancy(mlp_net, blobs):
-    with pytest.raises(MissingSignalError, match=r"the net of the round before; use teach\(\)"):
+    with pytest.raises(MissingSignalError, match=r"the net of the previous round; call teach\(\)"):
         TemporalOutputDiscrepancy().query(mlp_net, blobs[0], 3)
 
 

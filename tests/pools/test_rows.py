@@ -7,9 +7,11 @@ import pytest
 import torch
 from numpy.testing import assert_array_equal
 from scipy import sparse
+from skorch import NeuralNetClassifier
 from torch.utils.data import Dataset, Subset, TensorDataset
 
 from skautoal.data import ArrayPool, SubPool
+from skautoal.strategies import Margin
 from tests._internals import (
     ChunkCheck,
     RowsOnDisk,
@@ -224,3 +226,25 @@ def test_standardized_vectors():
     assert_array_equal(standardized_vectors(np.ones((3, 2)), "X"), 0)
     with pytest.raises(ValueError, match="'X' contains NaN or infinity, first in row 2"):
         standardized_vectors([[0.0], [1.0], [np.nan]], "X")
+
+
+class AddsInputs(torch.nn.Module):
+    """Net that takes a list of two inputs."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = torch.nn.Linear(4, 3)
+
+    def forward(self, X):
+        return self.head(torch.cat(list(X), dim=1))
+
+
+@pytest.mark.parametrize("max_memory", [None, "100 bytes"])
+def test_a_pool_of_samples_with_two_inputs(max_memory):
+    torch.manual_seed(0)
+    net = NeuralNetClassifier(AddsInputs, criterion=torch.nn.CrossEntropyLoss).initialize()
+    X = torch.cat([torch.as_tensor(A), torch.arange(6.0)[:, None]], dim=1)
+    top = net.module_.head(X).softmax(dim=1).topk(2).values
+    expected = (top[:, 0] - top[:, 1]).argsort()[:3]
+    found = Margin().query(net, Pairs(), 3, random_state=0, max_memory=max_memory)
+    assert found.tolist() == expected.tolist()

@@ -104,30 +104,24 @@ def _draw_soft_top_k():
 
 
 def _draw_plane():
-    """What two strategies and AutoAL think of the same pool in the plane."""
+    """Draw utilities and batches of two strategies, and of both with equal weights."""
     X, y = make_blobs(
         [260, 200, 140], centers=[(-2, 0), (2, 0.5), (0.5, 3.5)], cluster_std=1.1, random_state=3
     )
     X = X.astype(np.float32)
     labeled = np.concatenate([np.flatnonzero(y == c)[:5] for c in range(3)])
     pool = np.setdiff1d(np.arange(len(X)), labeled)
-    samplers = [StrategySampler(strategy=name, random_state=0) for name in _STRATEGIES]
-    samplers.append(AutoALSampler(strategies=_STRATEGIES, random_state=0))
+    samplers = {name: StrategySampler(strategy=name, random_state=0) for name in _STRATEGIES}
+    samplers["both, equal weights"] = AutoALSampler(strategies=_STRATEGIES, random_state=0)
     figure, axes = plt.subplots(1, 3, figsize=(9.2, 3.2), sharex=True, sharey=True)
-    for ax, sampler in zip(axes, samplers, strict=True):
+    for ax, (title, sampler) in zip(axes, samplers.items(), strict=True):
         sampler.fit(X[labeled], y[labeled])
         batch, utilities = sampler.query(X[pool], n_instances=10, return_utilities=True)
         ranks = rankdata(utilities) / len(pool)
         points = ax.scatter(*X[pool].T, c=ranks, s=9, cmap="viridis")
         ax.scatter(*X[labeled].T, marker="s", s=22, c="white", edgecolors="black", lw=0.8)
         ax.scatter(*X[pool][batch].T, marker="*", s=90, c="#e74c3c", edgecolors="black", lw=0.5)
-        ax.set(xticks=[], yticks=[])
-        weights = getattr(sampler, "strategy_weights_", {}).get("batch")
-        if weights is None:
-            ax.set_title(sampler.strategy)
-        else:
-            shares = ", ".join(f"{name} {share:.2f}" for name, share in weights.items())
-            ax.set_title(f"AutoAL, trust in the batch:\n{shares}")
+        ax.set(xticks=[], yticks=[], title=title)
     figure.colorbar(points, ax=axes, label="utility (rank)", shrink=0.9)
     return figure
 

@@ -103,7 +103,7 @@ fig, ax = plt.subplots(figsize=(6, 3.5), layout="constrained")
 ax.bar(np.array(rounds) - 0.2, wrong, 0.4, label="digits that were asked for")
 ax.bar(np.array(rounds) + 0.2, errors, 0.4, label="test digits")
 ax.set(xlabel="round", ylabel="share that the net gets wrong", xticks=rounds)
-ax.legend(loc="upper right")
+fig.legend(loc="outside upper center", ncols=2)
 
 # %%
 

@@ -44,7 +44,8 @@ plot.strategy_weights(sampler)
 
 # %%
 # Why these samples? Each row is a pick. Its bar is its score: the utility that each strategy
-# gave it, times the weight of the strategy.
+# gave it, times the weight of the strategy. The batch also has to cover the pool, so the
+# picks are not simply the highest scores.
 
 plot.explanation(result.explain(result.indices[:8]))
 

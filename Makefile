@@ -30,10 +30,12 @@ lint: $(STAMP)  ## ruff: the rules, and the format without changing a file; mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# No doctests: NumPy 1 prints scalars differently. scikit-learn 1.6 runs some of its
-# checks twice under one name.
+# No doctests: NumPy 1 prints scalars differently. Old releases use what newer ones of other
+# packages have deprecated. scikit-learn 1.6 runs some of its checks twice under one name.
 floors: $(FLOORS)/.installed  ## the tests with the oldest supported versions (.venv-floors)
 	OMP_NUM_THREADS=1 $(FLOORS)/bin/python -m pytest tests -n auto --dist worksteal \
+	    -W default::DeprecationWarning -W default::PendingDeprecationWarning \
+	    -W default::FutureWarning \
 	    -o strict_parametrization_ids=false
 
 newest:  ## every test with the newest versions, without constraints (.venv-newest)

@@ -127,14 +127,14 @@ def test_every_net_climbs_the_objective(kind, blobs, mlp_net):
         X = blobs[0][:40]
         layer = inspect_net(mlp_net, X[:1]).embedding_layer
         with isolated_rng(0):
-            vote = torch.full((K,), 1 / K)
-            net = ModuleSearchNet(vote, False, copy_module(mlp_net), layer, X[:1])
+            equal = torch.full((K,), 1 / K)
+            net = ModuleSearchNet(equal, False, copy_module(mlp_net), layer, X[:1])
         labels = replace(labels, inputs=X)
     history = run(net, labels, n_steps=60, prior=0.0)
     assert history["objective"][-1] > history["objective"][0] + 0.1
     with torch.no_grad():
         logits, _ = net(labels.inputs)
-    weights = (logits.reshape(-1, K) + net.vote.log()).softmax(-1).mean(0)
+    weights = (logits.reshape(-1, K) + net.equal.log()).softmax(-1).mean(0)
     assert weights.argmax() == 1
     assert weights[1] > 0.5
 
@@ -167,7 +167,7 @@ def test_the_ranking_loss_comes_to_every_pair_of_real_samples():
         assert found == pytest.approx(np.mean(hinges), rel=1e-5)
 
 
-def test_a_strong_prior_pulls_to_the_vote():
+def test_a_strong_prior_pulls_to_equal_weights():
     def weights(prior):
         net, labels = search_net(), label_arrays()
         labels.values = standardize(labels.utilities[..., 1], labels.mask)

@@ -1,4 +1,4 @@
-"""SearchNet: starts as the vote, stays on the simplex."""
+"""SearchNet: starts as equal weights, stays on the simplex."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ NETS = [
     ("module", False),
     ("module", True),
 ]
-VOTE = torch.tensor([0.5, 0.25, 0.25])
+EQUAL = torch.tensor([0.5, 0.25, 0.25])
 
 
 @pytest.fixture
 def make(blobs, cnn_net, mlp_net, images):
     """Builds a SearchNet of a kind, with inputs for it: 30 samples."""
 
-    def build(kind, loss_prediction, vote=VOTE, task_net=mlp_net, X=blobs[0][:30]):
+    def build(kind, loss_prediction, equal=EQUAL, task_net=mlp_net, X=blobs[0][:30]):
         with isolated_rng(0):
             if kind == "global":
-                return GlobalSearchNet(vote), torch.randn(30, 8)
+                return GlobalSearchNet(equal), torch.randn(30, 8)
             if kind == "utilities":
-                net = UtilitySearchNet(vote, loss_prediction, len(vote) + 5)
-                return net, torch.randn(30, len(vote) + 5)
+                net = UtilitySearchNet(equal, loss_prediction, len(equal) + 5)
+                return net, torch.randn(30, len(equal) + 5)
             layer = inspect_net(task_net, X[:1]).embedding_layer
             module = copy_module(task_net)
-            return ModuleSearchNet(vote, loss_prediction, module, layer, X[:1]), X
+            return ModuleSearchNet(equal, loss_prediction, module, layer, X[:1]), X
 
     return build
 
@@ -49,19 +49,19 @@ def mixed(net, inputs, utilities):
 
 
 @pytest.mark.parametrize(("kind", "loss_prediction"), NETS)
-def test_untrained_it_is_the_uniform_vote(kind, loss_prediction, make):
+def test_untrained_it_gives_equal_weights(kind, loss_prediction, make):
     net, inputs = make(kind, loss_prediction)
     utilities = torch.rand(30, 3, generator=torch.Generator().manual_seed(1))
     weights, scores = mixed(net, inputs, utilities)
-    voted = utilities @ VOTE
-    assert torch.equal(scores.argsort(), voted.argsort())
-    torch.testing.assert_close(weights, net.vote.expand_as(weights))
+    mean = utilities @ EQUAL
+    assert torch.equal(scores.argsort(), mean.argsort())
+    torch.testing.assert_close(weights, net.equal.expand_as(weights))
     torch.testing.assert_close(
-        weights[:, :3] / weights[:, :3].sum(1, keepdim=True), VOTE.expand(30, 3)
+        weights[:, :3] / weights[:, :3].sum(1, keepdim=True), EQUAL.expand(30, 3)
     )
     assert weights.shape == (30, 3 + loss_prediction)
     if not loss_prediction:
-        torch.testing.assert_close(scores, voted)
+        torch.testing.assert_close(scores, mean)
 
 
 @pytest.mark.parametrize(("kind", "loss_prediction"), NETS)
@@ -80,9 +80,9 @@ def test_weights_lie_on_the_simplex_whatever_it_has_learned(kind, loss_predictio
     assert (weights.std(0) > 0).any() == (kind != "global")
 
 
-def test_a_new_vote_moves_the_start_only(make):
+def test_new_equal_weights_move_the_start_only(make):
     net, inputs = make("utilities", True)
-    net.set_vote(torch.tensor([0.2, 0.2, 0.6]))
+    net.set_equal_weights(torch.tensor([0.2, 0.2, 0.6]))
     weights, _ = mixed(net, inputs, torch.zeros(30, 3))
     torch.testing.assert_close(weights[0], torch.tensor([0.2, 0.2, 0.6, 1 / 3]) / (4 / 3))
 

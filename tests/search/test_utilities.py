@@ -1,4 +1,4 @@
-"""Utilities of the candidates on one scale, and the weights of their vote."""
+"""Utilities of the candidates on one scale, and their equal weights."""
 
 from __future__ import annotations
 
@@ -101,11 +101,13 @@ def test_all_utilities_are_in_the_unit_interval(kind, b):
 @pytest.mark.parametrize("n_jobs", [None, 2])
 def test_every_strategy_is_asked_once(n_jobs):
     strategies = [Given(np.arange(6)), First(), Given(-np.arange(6))]
-    timings = {"First": 1.0}
-    utilities(*strategies, n_jobs=n_jobs, timings=timings)
+    candidates = candidates_of(strategies, n_jobs=n_jobs)
+    candidates.timings["First"] = 1.0
+    signals = Signals(embeddings=np.arange(12.0).reshape(6, 2))
+    candidate_utilities(candidates, signals, 2, kind="rank", seed=0)
     assert [strategy.calls for strategy in strategies] == [1, 1, 1]
-    assert set(timings) == {"Given", "First"}
-    assert timings["First"] > 1
+    assert set(candidates.timings) == {"Given", "First", "Given-2"}
+    assert candidates.timings["First"] > 1
 
 
 @pytest.mark.parametrize("kind", ["rank", "binary"])
@@ -153,21 +155,21 @@ def test_the_candidate_at_fault_is_named_before_anything_is_computed(no_dropout_
     assert sizes == []
 
 
-# ---------------------------------------------------------------- vote
+# ---------------------------------------------------------------- equal weights
 
 
 def ranked(*columns):
     return torch.tensor(np.stack([rankdata(c) / len(c) for c in columns], axis=1)).float()
 
 
-def test_candidates_that_agree_share_one_voice():
+def test_candidates_that_agree_share_one_weight():
     rng = np.random.RandomState(0)
     a, b = rng.standard_normal((2, 50))
     weights = equal_weights(ranked(a, b, a, a + 1e-4 * b))
     torch.testing.assert_close(weights, torch.tensor([1 / 6, 1 / 2, 1 / 6, 1 / 6]))
 
 
-def test_opposite_and_independent_candidates_have_a_voice_each():
+def test_opposite_and_independent_candidates_weigh_the_same():
     a, b = np.random.RandomState(0).standard_normal((2, 50))
     torch.testing.assert_close(equal_weights(ranked(a, -a, b)), torch.full((3,), 1 / 3))
 

@@ -13,7 +13,7 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-from sklearn.base import ClassifierMixin, MetaEstimatorMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
@@ -34,7 +34,7 @@ from ._result import Answer, QueryResult
 from ._rounds import PreviousRound
 
 
-class BaseSampler(TaskClassifier, DiagramMixin, MetaEstimatorMixin, ClassifierMixin):
+class BaseSampler(TaskClassifier, DiagramMixin, MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     """Base of samplers: trains the task model, keeps the labels, answers queries.
 
     Subclasses take the parameters below in ``__init__`` and implement

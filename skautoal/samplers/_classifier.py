@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from .._utils._rng import derive_seed
@@ -16,7 +15,7 @@ from ..signals import SignalOptions, Signals
 from ..signals._task_signals import task_signals
 
 
-class TaskClassifier(BaseEstimator):
+class TaskClassifier:
     """Part of a sampler that knows its task model: it checks samples and predicts."""
 
     signals: SignalOptions | None

@@ -122,14 +122,12 @@ class Query:
             needs = sampler._signals_to_read()
             rows, part = signals.manageable(needs, least, derive_seed(seed, "part"))
 
-        def pick(candidates: Candidates, part: Signals, k: int) -> Answer:
-            return replace(sampler._pick(part, candidates, k, seed))
-
         def ask(candidates: Candidates) -> Answer:
             if costs is None:
-                return pick(candidates, part, k)
+                return sampler._pick(part, candidates, k, seed)
             prices = costs if rows is None else costs[_numpy(rows)]
-            return pick_by_cost(partial(pick, candidates), part, prices, k, self.budget, seed)
+            pick = partial(_pick, sampler, candidates, seed)
+            return pick_by_cost(pick, part, prices, k, self.budget, seed)
 
         answer, candidates, dropped = without_failing(sampler._candidates_to_ask(), ask)
         answer.timings = {**candidates.timings, **answer.timings}
@@ -205,6 +203,10 @@ def opened(
 def explained_without_trace(sampler: BaseSampler, query: Query) -> QueryResult:
     """Answer a query that is explained, on a copy of the sampler, which stays as it is."""
     return replace(query, explained=True).answer(copy.copy(sampler), remembered=False)
+
+
+def _pick(sampler: BaseSampler, candidates: Candidates, seed: int, part: Signals, k: int) -> Answer:
+    return sampler._pick(part, candidates, k, seed)
 
 
 def _predicted(signals: Signals) -> Tensor:

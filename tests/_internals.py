@@ -93,6 +93,7 @@ _NAMES = {
     "simulation.analysis._rank_plot": "cliques",
     "simulation.analysis._verdict": "verdict",
     "simulation.runs._commands": "record_command, recorded_commands",
+    "simulation.runs._plan": "plan_runs",
     "simulation.runs._simulate": "score",
     "simulation.runs._store": "RunStore",
     "simulation.tasks._rows": "draw_initial",

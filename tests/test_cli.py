@@ -32,7 +32,8 @@ def test_compare_and_report(data, tmp_path, capsys):
     assert compare(data, out) == 0
     printed = capsys.readouterr().out
     assert "blobs (3+2x3)" in printed
-    assert "margin" in printed
+    assert "(2 seeds: too few for an interval)" in printed
+    assert "±" not in printed
     assert len(list(out.glob("*.json"))) == 4
     table = (out / "results.csv").read_bytes()
     times = (out / "seconds.csv").read_bytes()
@@ -40,7 +41,10 @@ def test_compare_and_report(data, tmp_path, capsys):
     assert (out / "results.csv").read_bytes() == table
     assert (out / "seconds.csv").read_bytes() == times  # nothing was run again
     assert main(["report", str(out)]) == 0
-    assert "blobs (3+2x3)" in (out / "report.html").read_text()
+    page = (out / "report.html").read_text()
+    assert "blobs (3+2x3)" in page
+    # Three calls of one command, noted once.
+    assert page.count(f"skautoal compare --data {data} --out {out} --strategies") == 1
 
 
 def test_budgets_sizes_and_variants(data, tmp_path, capsys):
@@ -50,7 +54,9 @@ def test_budgets_sizes_and_variants(data, tmp_path, capsys):
     printed = capsys.readouterr().out
     for name in ("blobs", "blobs-noisy", "blobs-skewed"):
         assert f"{name} (4+2x5)" in printed
-    assert "(1 seeds)" in printed
+    assert "(1 seed)" in printed
+    assert "±" not in printed
+    assert "one seed cannot tell chance from a difference" in printed
 
 
 def test_list(capsys):

@@ -54,6 +54,8 @@ def test_compare_and_report(data, tmp_path, capsys):
     assert "blobs (3+2x3)" in printed
     assert "margin" in printed
     assert f"Next: 'skautoal report {out}'" in printed
+    assert "(2 seeds: too few for an interval)" in printed
+    assert "±" not in printed
     assert len(list(out.glob("*.json"))) == 4
     table = (out / "results.csv").read_bytes()
     times = (out / "seconds.csv").read_bytes()
@@ -61,7 +63,10 @@ def test_compare_and_report(data, tmp_path, capsys):
     assert (out / "results.csv").read_bytes() == table
     assert (out / "seconds.csv").read_bytes() == times  # nothing was run again
     assert main(["report", str(out)]) == 0
-    assert "blobs (3+2x3)" in (out / "report.html").read_text()
+    page = (out / "report.html").read_text()
+    assert "blobs (3+2x3)" in page
+    # Three calls of one command, noted once.
+    assert page.count(f"skautoal compare --data {data} --out {out} --strategies") == 1
 
 
 def test_compare_prints_its_plan_and_an_estimate_first(data, tmp_path, capsys):
@@ -127,6 +132,8 @@ def test_budgets_sizes_and_variants(data, tmp_path, capsys):
     for name in ("blobs", "blobs-noisy", "blobs-skewed"):
         assert f"{name} (4+2x5)" in printed
     assert "(1 seed)" in printed
+    assert "±" not in printed
+    assert "one seed cannot tell chance from a difference" in printed
 
 
 @pytest.mark.parametrize("columns", [100, 60, 10, 1000])

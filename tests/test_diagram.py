@@ -30,8 +30,8 @@ SAMPLERS = [
 PAPER = ["Entropy", "Margin", "LeastConfidence", "KMeans", "BALD", "VariationRatio", "MeanSTD"]
 ALONE = {
     "StrategySampler": ["strategy: Margin"],
-    "TCMSampler": ["first: TypiClust", "then: Margin"],
-    "SelectALSampler": ["typical: TypiClust", "uncertain: Margin"],
+    "TCMSampler": ["initial_strategy: TypiClust", "final_strategy: Margin"],
+    "SelectALSampler": ["low_budget: TypiClust", "high_budget: Margin"],
 }
 
 
@@ -88,7 +88,7 @@ def test_text_shows_what_was_changed():
         strategies=[BADGE(), ("mine", SubsamplePool(Margin()))], batch_builder="top"
     )
     assert " ".join(repr(sampler).split()) == (
-        "AutoALSampler(mode='vote', strategies=[BADGE(), ('mine',"
+        "AutoALSampler(batch_builder='top', strategies=[BADGE(), ('mine',"
         " SubsamplePool(strategy=Margin()))])"
     )
     assert repr(StrategySampler()) == "StrategySampler()"

@@ -76,6 +76,26 @@ def test_imports_go_one_way(path):
     assert "skautoal" not in [name for name, _ in imported(path)]
 
 
+#: Rooms within the simulation.
+SIMULATION = ("tasks", "runs", "analysis")
+
+
+def test_imports_within_the_simulation_go_one_way():
+    seen = set()
+    for path in FILES:
+        _, _, room = module_of(path).partition("simulation.")
+        if not room:
+            continue
+        for name, line in imported(path):
+            other = name.removeprefix("skautoal.simulation.").split(".")[0]
+            if name.startswith("skautoal.simulation") and other in SIMULATION:
+                here = SIMULATION.index(room.split(".")[0])
+                assert SIMULATION.index(other) <= here, f"{path}:{line} imports {name}"
+                seen.add((room.split(".")[0], other))
+    assert ("analysis", "runs") in seen
+    assert ("runs", "tasks") in seen
+
+
 def test_skorch_is_imported_by_nets_alone():
     rooms = {
         module_of(path).partition(".")[0]

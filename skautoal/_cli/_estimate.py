@@ -1,4 +1,4 @@
-"""How long the runs of a comparison will take, from a round of each or from finished runs."""
+"""Estimate the time of a comparison from a round of each run or from finished runs."""
 
 from __future__ import annotations
 

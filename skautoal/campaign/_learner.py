@@ -2,7 +2,7 @@
 
 The answer of a sampler depends on the labels that it is fitted on and, for some samplers,
 on earlier rounds: bandits are rewarded for their queries, and some strategies compare a
-net with that of the round before. For these, earlier rounds are repeated from the journal
+net with that of the previous round. For these, earlier rounds are repeated from the journal
 when a campaign is loaded.
 """
 
@@ -63,7 +63,7 @@ class Learner:
     Attributes
     ----------
     compares : bool
-        Whether a strategy compares the net with that of the round before.
+        True if a strategy compares the net with that of the previous round.
     memory : float
         How many sets of labels the sampler looks back: 0, 1 or all.
 
@@ -82,7 +82,7 @@ class Learner:
 
     @property
     def lacks_comparison(self) -> bool:
-        """Whether a strategy needs an earlier net, and there is none yet."""
+        """True if a strategy needs an earlier net and there is none yet."""
         return self.compares and self._asked is None
 
     def at(self, labels: dict) -> Any:
@@ -160,7 +160,7 @@ class Learner:
 
 
 def _learns_from_rounds(sampler: Any) -> bool:
-    """Whether a sampler does more in ``teach`` than fit again."""
+    """Return True if a sampler does more in ``teach`` than fit again."""
     return type(sampler).teach is not BaseSampler.teach
 
 

@@ -52,7 +52,7 @@ def as_sampler(query: Any, estimator: Any = None, random_state: Any = None) -> B
 def fitted_copy(sampler: BaseSampler, X: Any, y: np.ndarray, seed: int | None) -> BaseSampler:
     """Return a copy of ``sampler`` fitted on labelled samples; its own seed if ``seed`` is None.
 
-    Strategies that compare with the round before get a net that was trained on half of
+    Strategies that compare with the previous round get a net that was trained on half of
     the labels of each class, since the other libraries remember no rounds.
     """
     copy = clone(sampler)

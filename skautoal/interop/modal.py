@@ -181,7 +181,7 @@ class ModALStrategy(ForeignModelStrategy):
 
 
 class _Learner:
-    """What a modAL strategy sees of an ``ActiveLearner``."""
+    """Stand-in for the ``ActiveLearner`` that a modAL strategy expects."""
 
     on_transformed = False
 

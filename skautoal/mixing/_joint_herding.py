@@ -140,13 +140,13 @@ def _centred(*parts: Tensor) -> list[Tensor]:
 
 
 def _trust(signals: Signals) -> float:
-    """How much uncertainty counts, from 0 without labels towards 1."""
+    """Exponent of uncertainty and scores: 0 without labels, towards 1 with many."""
     n_labeled = 0 if signals.labeled is None else signals.labeled.n_samples
     return n_labeled / (n_labeled + _HALF_TRUST * signals.n_classes)
 
 
 def _has_inputs(signals: Signals) -> bool:
-    """Whether there are raw samples between which distances have a meaning."""
+    """Return True if there are raw samples between which distances have a meaning."""
     if not signals.has("network"):
         return False
     X = signals.X

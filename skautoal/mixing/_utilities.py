@@ -150,7 +150,7 @@ def equal_weights(utilities: Tensor, order: Tensor | None = None) -> Tensor:
 
 
 def _agree(a: np.ndarray, b: np.ndarray) -> bool:
-    """Whether Kendall's tau of two columns of whole numbers 0..m-1, (m,), is above 0.95.
+    """Return True if Kendall's tau of two columns of integers 0..m-1, (m,), exceeds 0.95.
 
     Then less than 2.5 % of all pairs of rows are in opposite order in them. Sorted by one
     and by the other, with ties broken by the other, rows lie apart by at most two places

@@ -1,4 +1,4 @@
-"""What skautoal knows of skorch: what a net can give, and running it."""
+"""Interface to skorch: the layout of a net, and forward passes through it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from ._mc_dropout import dropout_modules
 
 @dataclass(frozen=True)
 class NetLayout:
-    """What one row sent through a net tells about it.
+    """Properties of a net, found by one row that is sent through it.
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ class NetLayout:
 
 
 def is_net(estimator: Any) -> bool:
-    """Whether this is a skorch classifier."""
+    """Return True for a skorch classifier."""
     return isinstance(estimator, (NeuralNetClassifier, NeuralNetBinaryClassifier))
 
 
@@ -168,7 +168,7 @@ def to_probabilities(net: Any, output: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _are_distributions(P: Tensor) -> bool:
-    """Whether the rows that hold no NaN are probabilities: those say nothing of the criterion."""
+    """Return True if the rows without NaN are probabilities."""
     low, high = torch.aminmax(P.sum(1))
     if bool((P.min() >= 0) & (low > 1 - 1e-3) & (high < 1 + 1e-3)):
         return True  # comparisons with NaN are false: none is here
@@ -261,7 +261,7 @@ def _row_shape(X_row: Any) -> str:
 
 
 def takes_integers(net: Any) -> bool:
-    """Whether the module looks tokens up, so that integer inputs must stay integers."""
+    """Return True if the module has embeddings of tokens: integer inputs must stay integers."""
     return any(isinstance(m, (nn.Embedding, nn.EmbeddingBag)) for m in net.module_.modules())
 
 

@@ -45,7 +45,7 @@ class TaskModel:
     codes : ndarray of shape (l,), dtype int64
         Class codes of the labelled samples.
     previous_net : skorch classifier or None
-        The net of the round before, if there was one with the same outputs.
+        The net of the previous round, if there was one with the same outputs.
 
     """
 

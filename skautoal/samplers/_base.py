@@ -326,8 +326,14 @@ class BaseSampler(TaskClassifier, DiagramMixin, MetaEstimatorMixin, ClassifierMi
         n_instances : int, optional
             Size of the batch that was asked for; by default as many as there are
             ``indices``.
-        costs, budget, max_memory, on_nonfinite
-            As they were given to ``query``.
+        costs : array-like of shape (n_pool,), optional
+            As given to ``query``.
+        budget : float, optional
+            As given to ``query``.
+        max_memory : int or str, optional
+            As given to ``query``.
+        on_nonfinite : {"raise", "skip"}, optional
+            As given to ``query``.
 
         Returns
         -------

@@ -73,8 +73,8 @@ class Explanation:
     >>> explanation = sampler.explain(X[12:], idx)
     >>> explanation.places.tolist(), explanation.ranks.tolist(), explanation.strategies
     ([1, 2, 3], [1, 2, 3], ['Margin'])
-    >>> sorted(explanation.rows()[0])[:4]
-    ['index', 'margin', 'place', 'prediction']
+    >>> sorted(explanation.rows()[0])[:5]
+    ['considered', 'index', 'margin', 'place', 'prediction']
 
     """
 

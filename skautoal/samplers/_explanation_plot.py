@@ -1,4 +1,4 @@
-"""Why samples were picked: what each strategy added to their scores."""
+"""Plot of an explanation: one bar for each sample."""
 
 from __future__ import annotations
 

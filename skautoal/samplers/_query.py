@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Query:
-    """What is asked of a sampler.
+    """One question to a sampler: a pool, and the options of ``query``.
 
     Attributes
     ----------

@@ -13,7 +13,7 @@ from ..data._rows import take_rows
 if TYPE_CHECKING:
     from ._base import BaseSampler
 
-#: Signal of strategies that compare the net with that of the round before.
+#: Signal of strategies that compare the net with that of the previous round.
 COMPARED = "previous_probabilities"
 
 
@@ -58,5 +58,5 @@ class PreviousRound:
 
 
 def compares_rounds(sampler: BaseSampler) -> bool:
-    """Return True if a strategy of the sampler reads the net of the round before."""
+    """Return True if a strategy of the sampler reads the net of the previous round."""
     return COMPARED in sampler.required_signals()

@@ -1,4 +1,4 @@
-"""What SearchNet sees of a sample: the candidates' utilities and a few scalars."""
+"""Inputs of SearchNet: the utilities of the candidates and a few scalars of a sample."""
 
 from __future__ import annotations
 

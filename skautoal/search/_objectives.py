@@ -75,7 +75,7 @@ def label_gain(p: Tensor, values: Tensor) -> Tensor:
 
 @dataclass
 class Coverage:
-    """What the coverage objective needs of the real pool.
+    """Arrays of the pool for the coverage objective.
 
     Attributes
     ----------

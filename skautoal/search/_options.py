@@ -105,12 +105,12 @@ class Search(BaseEstimator):
 
     @property
     def reads_labels(self) -> bool:
-        """Whether held-out labels teach SearchNet."""
+        """True if held-out labels teach SearchNet."""
         return self.objective in LABEL_OBJECTIVES
 
     @property
     def reads_pool(self) -> bool:
-        """Whether the pool teaches SearchNet."""
+        """True if the pool teaches SearchNet."""
         return self.objective in POOL_OBJECTIVES
 
     def check(self) -> None:

@@ -104,7 +104,7 @@ class SearchRound:
 
     @property
     def learns(self) -> bool:
-        """Whether there is anything to search over."""
+        """True if there are weights to learn."""
         return self.search is not None and len(self.names) > 1
 
     def learn(self, task: TaskModel, signals: Signals, candidates: Candidates) -> None:

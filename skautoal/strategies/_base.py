@@ -137,7 +137,7 @@ class Strategy(BaseEstimator):
         y_labeled : array of shape (n_labeled,), optional
             Their labels.
         previous_net : skorch classifier, optional
-            The net of the round before, for strategies that compare.
+            The net of the previous round, for strategies that compare.
         embedding_layer : str, default="auto"
             Submodule whose input is the embedding.
         max_memory : int, str or None, default=None

@@ -17,7 +17,9 @@ _BLOCK = 64  # number of gains evaluated at a time; each costs O(K C T)
 
 
 class BatchBALD(BatchStrategy):
-    """BatchBALD: greedy maximisation of the joint mutual information I(y_1, ..., y_b; weights).
+    """BatchBALD: greedy maximisation of the joint mutual information of labels and weights.
+
+    The quantity is I(y_1, ..., y_b; weights).
 
     The T MC-dropout passes are T draws of the weights. A pick adds
     ``E_y [ H(sum_t q_t p_t) - sum_t q_t H(p_t) ]``: its BALD score under the posterior q over

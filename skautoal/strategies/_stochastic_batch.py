@@ -97,7 +97,7 @@ class StochasticBatch(WrapperDiagramMixin, BatchStrategy):
 
 
 class PowerBALD(StochasticBatch):
-    """PowerBALD: sample a batch with probabilities proportional to BALD^beta.
+    """Sample a batch with probabilities proportional to BALD^beta.
 
     The same as ``StochasticBatch(BALD(), beta)``. Cost O(TnC).
 
@@ -136,7 +136,7 @@ class PowerBALD(StochasticBatch):
 
 
 class PowerMargin(StochasticBatch):
-    """PowerMargin: sample a batch with probabilities proportional to (1 - (p_1 - p_2))^beta.
+    """Sample a batch with probabilities proportional to (1 - (p_1 - p_2))^beta.
 
     One minus the margin is an uncertainty between 0 and 1, as a power requires. Cost O(nC).
 

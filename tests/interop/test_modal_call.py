@@ -75,7 +75,7 @@ def test_it_is_pure(make, learner, blobs):
     sampler = make(n_instances=4)
     state, before = pickle.dumps(sampler), frozen(learner.estimator)
     first, again = (
-        as_query_strategy(sampler)(learner, blobs[0][30:])[0].tolist() for _ in range(2)
+        as_query_strategy(sampler)(learner, blobs[0][30:], 4)[0].tolist() for _ in range(2)
     )
     assert first == again
     assert len(first) == 4

@@ -221,7 +221,7 @@ def test_the_round_before_is_half_of_the_labels(data):
     """The other library remembers no rounds, and this strategy compares with the last."""
     X, true, y = data
     strategy = TemporalOutputDiscrepancy()
-    with pytest.raises(MissingSignalError, match="round before"):
+    with pytest.raises(MissingSignalError, match="previous round"):
         StrategySampler(make_net(), strategy).fit(X[:L], true[:L]).query(X[L:], 3)
     query = as_query_strategy(strategy, make_net(), random_state=0)
     picks, utilities = query.query(X, y, batch_size=3, return_utilities=True)

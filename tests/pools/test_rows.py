@@ -17,6 +17,7 @@ from tests._internals import (
     RowsOnDisk,
     as_net_input,
     from_transformer,
+    isolated_rng,
     load_rows,
     n_samples,
     standardized_vectors,
@@ -239,10 +240,10 @@ class AddsInputs(torch.nn.Module):
         return self.head(torch.cat(list(X), dim=1))
 
 
-@pytest.mark.parametrize("max_memory", [None, "100 bytes"])
+@pytest.mark.parametrize("max_memory", [None, 100])
 def test_a_pool_of_samples_with_two_inputs(max_memory):
-    torch.manual_seed(0)
-    net = NeuralNetClassifier(AddsInputs, criterion=torch.nn.CrossEntropyLoss).initialize()
+    with isolated_rng(0):
+        net = NeuralNetClassifier(AddsInputs, criterion=torch.nn.CrossEntropyLoss).initialize()
     X = torch.cat([torch.as_tensor(A), torch.arange(6.0)[:, None]], dim=1)
     top = net.module_.head(X).softmax(dim=1).topk(2).values
     expected = (top[:, 0] - top[:, 1]).argsort()[:3]

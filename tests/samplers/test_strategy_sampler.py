@@ -78,7 +78,7 @@ def test_the_round_before(task):
     )
     sampler.fit(X[:20], y[:20])
     before = sampler.predict_proba(pool)
-    with pytest.raises(ValueError, match="needs the net of the round before; use teach"):
+    with pytest.raises(ValueError, match="needs the net of the previous round; call teach"):
         sampler.query(pool)
     sampler.teach(X[20:], y[20:])
     picks, utilities = sampler.query(pool, 3, return_utilities=True)

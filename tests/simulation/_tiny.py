@@ -31,8 +31,8 @@ def tiny_task(name="blobs", **params):
     return Task(name, X[:60], y[:60], X[60:], y[60:], tiny_net(), **params)
 
 
-def made_run(method, values, *, task="a", budget="low", seed=0, start=10, step=10, weights=None):
-    """A run whose accuracies are given."""
+def made_run(method, values, *, task="a", budget="low", seed=0, start=10, step=10, weights=()):
+    """A run with the given accuracies and, for each query, weights."""
     rounds = [
         Round(
             n_labeled=start + step * number,
@@ -41,7 +41,7 @@ def made_run(method, values, *, task="a", budget="low", seed=0, start=10, step=1
             log_loss=1 - value,
             picked=[number],
             class_histogram=[1, 2],
-            strategy_weights=None if number == 0 else weights,
+            strategy_weights=weights[number - 1] if number and weights else None,
         )
         for number, value in enumerate(values)
     ]
@@ -52,12 +52,13 @@ def made_run(method, values, *, task="a", budget="low", seed=0, start=10, step=1
 
 def made_results():
     """Two settings, three methods, three seeds: slow > random > bad."""
+    weights = [{"x": 0.25, "y": 0.75}, {"x": 0.5, "y": 0.5}]
     runs = []
     for task in ("a", "b"):
         for method, gain in (("random", 0.2), ("slow", 0.3), ("bad", 0.1)):
             for seed in range(3):
                 end = 0.5 + gain + 0.01 * seed
-                weights = {"x": 0.25, "y": 0.75} if method == "slow" else None
+                given = {"weights": weights} if method == "slow" else {}
                 values = [0.5, (0.5 + end) / 2, end]
-                runs.append(made_run(method, values, task=task, seed=seed, weights=weights))
+                runs.append(made_run(method, values, task=task, seed=seed, **given))
     return Results(runs)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,8 @@ from joblib import parallel_config
 
 from skautoal import StrategySampler
 from skautoal.exceptions import SimulationError, SkautoalWarning
-from skautoal.simulation import Budget, compare, load_results
-from tests._internals import internal
+from skautoal.simulation import Budget, compare, load_results, write_report
+from tests._internals import internal, record_command, recorded_commands
 from tests.simulation._tiny import TINY, tiny_task
 
 METHODS = ["random", "margin"]
@@ -114,7 +115,7 @@ def test_another_configuration_is_another_run(tmp_path, simulated, change):
 
 _KILLED = """
 import sys, time
-from tests._internals import internal
+from tests._internals import internal, record_command, recorded_commands
 from tests.simulation.test_compare import run
 
 original = getattr(*internal("store.write_whole"))
@@ -177,9 +178,9 @@ def test_results_of_other_software_are_pointed_out(tmp_path):
     run(tmp_path, seeds=1, methods="random")
     (path,) = tmp_path.glob("*.json")
     path.write_text(path.read_text().replace('"torch": "', '"torch": "0'))
-    with pytest.warns(SkautoalWarning, match=r"1 runs .* torch 0"):
+    with pytest.warns(SkautoalWarning, match=r"1 run .* torch 0"):
         load_results(tmp_path)
-    with pytest.warns(SkautoalWarning, match=r"1 runs .* torch 0"):
+    with pytest.warns(SkautoalWarning, match=r"1 run .* torch 0"):
         run(tmp_path, seeds=1, methods="random")
 
 
@@ -248,10 +249,52 @@ def test_arguments_that_make_no_sense():
             run(**wrong)
 
 
-def test_the_bar_counts_what_was_found(tmp_path, capsys):
+def test_each_run_is_named_when_it_ends(tmp_path, capsys):
     run(tmp_path, seeds=1)
-    compare(METHODS, tiny_task(), seeds=1, budgets=TINY, out=tmp_path)
-    assert "2/2" in capsys.readouterr().err
+    assert capsys.readouterr().err == ""
+    compare(METHODS, tiny_task(), seeds=2, budgets=TINY, out=tmp_path)
+    found, *lines = capsys.readouterr().err.splitlines()
+    assert found == f"2 of 4 runs found in {tmp_path}"
+    assert [line.partition(":")[0] for line in lines] == [
+        "3/4 'random' on 'blobs' (tiny, seed 1)",
+        "4/4 'margin' on 'blobs' (tiny, seed 1)",
+    ]
+    assert all("with 12 labels, " in line for line in lines)
+
+
+def test_a_bar_on_a_terminal(monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    compare(METHODS, tiny_task(), seeds=1, budgets=TINY)
+    assert "2/2 [" in capsys.readouterr().err
+
+
+def test_runs_know_what_they_are_of(tmp_path):
+    """The report names data, net, versions, whether the runs come from memory or disk."""
+    results = run(tmp_path, seeds=1)
+    kept = load_results(tmp_path)
+    assert {repr(r.config) for r in kept} == {repr(r.config) for r in results}
+    assert all(r.software == results[0].software for r in [*kept, *results])
+    for number, given in enumerate((results, kept)):
+        text = write_report(given, tmp_path / f"{number}.md").read_text()
+        assert (
+            "- Data: blobs: 60 samples in the pool, 30 to test on, 3 features, 3 classes\n" in text
+        )
+        assert "- Budgets: tiny: 6 labels at the start, 2 rounds of 3\n" in text
+        assert "- Net: LinearHead (SGD, learning rate 0.1, 3 epochs, batches of 128)\n" in text
+        assert f"torch {version('torch')}" in text.replace("\\", "")
+
+
+def test_command_lines_of_a_folder(tmp_path):
+    assert recorded_commands(tmp_path) == []
+    for _ in range(2):
+        record_command(tmp_path / "new", ["skautoal", "compare", "--out", "a b", "--data", "x\ny"])
+    record_command(tmp_path / "new", ["skautoal", "compare"])
+    first, second = recorded_commands(tmp_path / "new")
+    assert first == "skautoal compare --out 'a b' --data 'x y'"
+    assert second == "skautoal compare"
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NotADirectoryError, match="'out' must be a folder"):
+        record_command(tmp_path / "file", ["skautoal"])
 
 
 def test_frames(tmp_path):

@@ -37,8 +37,81 @@ def test_learning_curves():
     assert [line.get_label() for line in ax.lines] == results.methods
     assert ax.lines[1].get_ydata() == pytest.approx([0.5, 0.655, 0.81])
     assert len(ax.collections) == 3  # bands
+    assert ax.get_legend().get_title().get_text() == "mean of 3 seeds"
     same = plot_learning_curves(results, results.settings[0], metric="log_loss", ax=ax)
     assert same is ax
+
+
+@pytest.mark.parametrize("n_seeds", [1, 2])
+def test_few_seeds_have_no_band(n_seeds):
+    results = Results(run for run in made_results() if run.seed < n_seeds)
+    assert not plot_learning_curves(results, results.settings[0]).collections
+
+
+def test_more_methods_than_styles_are_all_drawn():
+    results = Results(made_run(f"m{i}", [0.5, 0.6], weights=[{"x": 1.0}]) for i in range(45))
+    assert len(plot_learning_curves(results, results.settings[0]).lines) == 45
+    weights = {f"s{i}": i / 990 for i in range(45)}
+    one = Results([made_run("a", [0.5, 0.6], weights=[weights])])
+    assert len(plot_strategy_weights(one, "a", one.settings[0]).lines) == 45
+
+
+def legend_and_axes(ax):
+    ax.figure.canvas.draw()
+    return ax.get_legend().get_window_extent(), ax.get_window_extent()
+
+
+@pytest.mark.parametrize("n_methods", [2, 45])
+@pytest.mark.parametrize("given", [False, True])
+def test_legends_are_beside_the_axes_and_in_the_figure(n_methods, given):
+    import matplotlib.pyplot as plt
+
+    names = ["a" * 99, *(f"method_{i}" for i in range(1, n_methods))]
+    runs = [made_run(name, [0.5, 0.6], weights=[dict.fromkeys(names, 0.1)]) for name in names]
+    results = Results(runs)
+    for draw in (plot_learning_curves, plot_strategy_weights):
+        method = (names[0],) if draw is plot_strategy_weights else ()
+        ax = plt.subplots(figsize=(9, 6), layout="constrained")[1] if given else None
+        ax = draw(results, *method, results.settings[0], ax=ax)
+        legend, axes = legend_and_axes(ax)
+        assert legend.x0 >= axes.x1
+        assert legend.x1 <= ax.figure.bbox.x1
+        assert legend.y0 >= 0
+
+
+NAMED = {
+    "two": ["a", "b"],
+    "few": ["margin", "random", "badge", "auto"],
+    "long": [f"a method with a name that is far too long, number {i}" for i in range(8)],
+    "many": [f"method_{i}_of_many" for i in range(45)],
+    "one long": ["a", *(f"uncertainty_herding labeled {i}" for i in range(4))],
+}
+
+
+@pytest.mark.parametrize("size", [None, (6, 4)])
+@pytest.mark.parametrize("names", NAMED.values(), ids=NAMED)
+def test_nothing_of_the_critical_difference_diagram_is_clipped(names, size):
+    import matplotlib.pyplot as plt
+
+    results = Results(
+        made_run(name, [0.5, 0.6 + rank / 1000], task=task)
+        for task in "abc"
+        for rank, name in enumerate(names)
+    )
+    ax = None if size is None else plt.subplots(figsize=size)[1]
+    ax = plot_critical_difference(results, ax=ax)
+    ax.figure.canvas.draw()
+    box = ax.figure.bbox
+    texts = [text for text in [*ax.texts, *ax.get_xticklabels()] if text.get_text()]
+    assert len(texts) > len(names)
+    for text in texts:
+        extent = text.get_window_extent()
+        assert box.x0 <= extent.x0 < extent.x1 <= box.x1, text.get_text()
+        assert box.y0 <= extent.y0 < extent.y1 <= box.y1, text.get_text()
+    assert len({text.get_text() for text in texts}) == len(texts)  # long names differ
+    # A line ends where its text begins.
+    left, right = ax.get_xlim()
+    assert all(left <= x <= right for line in ax.lines for x in line.get_xdata())
 
 
 def test_critical_difference_diagram():
@@ -85,17 +158,77 @@ def test_report_is_one_file_with_everything(tmp_path):
     words = " ".join(page.words)
     for expected in ("Mine", "Against random", "Labels saved", "Cost", "a (low)", "mean rank"):
         assert expected in words
+    # It begins with the verdict, after title and style.
+    before = page.text[: page.text.index("No winner: slow has the best mean rank")]
+    assert before.strip().endswith("Mine")
+    for wrong in ("1 settings", "nan", ">-<", "inf"):
+        assert wrong not in path.read_text(encoding="utf-8").partition("<img")[0]
+
+
+def test_a_report_in_markdown_has_the_same_tables(tmp_path):
+    runs = [*made_results(), made_run("random", [0.75], task="a", budget="full")]
+    results = Results(runs)
+    commands = ["skautoal compare --data a"]
+    page = Page(write_report(results, tmp_path / "r.html", commands=commands).read_text())
+    text = write_report(results, tmp_path / "r.md", commands=commands).read_text()
+    assert text.startswith("# Comparison of active learning methods\n\nNo winner: slow has")
+    assert "- Command: skautoal compare --data a\n" in text
+    assert "skautoal compare --data a" in page.words
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line[0:1] == "|"]
+    cells = [cell.replace("\\", "") for row in rows if row[0] != "---" for cell in row]
+    assert len(cells) > 50
+    assert [word for word in page.words if word in cells] == cells
+    assert "<img" not in text
+
+
+@pytest.mark.parametrize(
+    ("n_seeds", "present", "absent"),
+    [
+        (1, ["one seed cannot tell"], ["±", "too few seeds", "Against random", "| p |"]),
+        (2, ["2 seeds are too few", "| too few seeds |", "Against random"], ["±"]),
+        (3, ["± 0.0124", "paired t tests over 3 seeds"], ["too few"]),
+    ],
+)
+def test_a_report_says_what_few_seeds_are_too_few_for(n_seeds, present, absent, tmp_path):
+    results = Results(run for run in made_results() if run.seed < n_seeds and run.task == "a")
+    text = write_report(results, tmp_path / "r.md").read_text()
+    assert [words for words in present if words not in text] == []
+    assert [words for words in absent if words in text] == []
+    assert "1 settings" not in text
+    assert "times entropy" not in text  # entropy was not run
+
+
+def test_labels_that_random_does_not_reach(tmp_path):
+    runs = [*made_results(), made_run("random", [0.85], task="a", budget="full")]
+    text = write_report(Results(runs), tmp_path / "r.md").read_text()
+    assert "| a (low) | slow | 30 | random does not reach it |" not in text
+    (section,) = [part for part in text.split("## ") if part.startswith("Labels saved")]
+    # No method comes to 95 % of .85 but slow; a column of ratios would be empty.
+    assert "share of" not in section
+    assert section.count("not reached") == 2
+
+
+def test_weights_that_do_not_change_are_not_drawn(tmp_path):
+    constant = [{"x": 0.25, "y": 0.75}] * 2
+    for weights, n in ((constant, 0), ([*constant[:1], {"x": 0.5, "y": 0.5}], 1)):
+        runs = [made_run("a", [0.5, 0.6, 0.7], weights=weights)]
+        page = Page(write_report(Results(runs), tmp_path / "r.html").read_text())
+        assert page.words.count("Weights of strategies") == n
 
 
 def report_about(name, folder) -> Page:
     """A report where title, methods, tasks, budgets and strategies have one name."""
+    weights = [{name: 1.0}, {name: 0.5}]
     runs = [
-        made_run(method, [0.5, 0.6 + seed / 10], task=name, budget=name, seed=seed, weights=weights)
-        for seed in range(2)
-        for method, weights in ((name, {name: 1}), ("random", None))
+        made_run(method, [0.5, 0.6, 0.6 + seed / 10], task=name, budget=name, seed=seed, **given)
+        for seed in range(3)
+        for method, given in ((name, {"weights": weights}), ("random", {}))
     ]
+    software = {name: name}
+    net = {"class": name, "params": {"module": name, "optimizer": name}}
+    runs[0].config, runs[0].software = {"task": {"net": net}}, software
     runs.append(made_run(f"{name} alone", [0.7], task="other", budget=name))
-    path = write_report(Results(runs), folder / "report.html", title=name)
+    path = write_report(Results(runs), folder / "report.html", title=name, commands=[name])
     return Page(path.read_text(encoding="utf-8"))
 
 

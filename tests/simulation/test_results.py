@@ -28,6 +28,7 @@ def test_sequence_and_selection():
     assert results.methods == ["random", "slow", "bad"]
     assert results.settings == [Setting("a", "low"), Setting("b", "low")]
     assert repr(results) == "Results(18 runs: 3 methods, 2 settings, 3 seeds)"
+    assert repr(results[:1]) == "Results(1 run: 1 method, 1 setting, 1 seed)"
     few = results.select(["bad", "random"], tasks=["b"])
     assert few.methods == ["bad", "random"]
     assert few.settings == [Setting("b", "low")]
@@ -150,15 +151,50 @@ def test_the_best_candidate_in_hindsight():
 
 def test_tables_as_files(tmp_path):
     paths = write_tables(made_results(), tmp_path)
-    assert [path.name for path in paths] == ["results.csv", "seconds.csv"]
+    assert [path.name for path in paths] == ["results.csv", "summary.csv", "seconds.csv"]
     lines = paths[0].read_text().splitlines()
     assert len(lines) == 1 + 18 * 3
     assert "seconds" not in lines[0]
     assert lines[1].startswith("random,a,low,0,0,10,0.5,0.5,0.5,0,1 2,")
-    assert paths[1].read_text().splitlines()[0].endswith("seconds_train,seconds_query")
+    assert paths[2].read_text().splitlines()[0].endswith("seconds_train,seconds_query")
+    summary = paths[1].read_text().splitlines()
+    assert summary[0] == "task,budget,method,n_seeds,aubc,ci"
+    assert len(summary) == 1 + 6
+    assert summary[1].startswith("a,low,random,3,0.605")
     again = tmp_path / "again"
     again.mkdir()
     assert write_tables(made_results(), again)[0].read_bytes() == paths[0].read_bytes()
     text = overview(made_results())
     assert text.index("slow") < text.index("random") < text.index("bad")
     assert "mean rank" in text
+
+
+def of_seeds(n):
+    return Results(run for run in made_results() if run.seed < n and run.task == "a")
+
+
+@pytest.mark.parametrize(
+    ("n_seeds", "line", "cell"),
+    [
+        (1, "slow    0.6500  (1 seed)", "1,0.65,"),
+        (2, "slow    0.6525  (2 seeds: too few for an interval)", "2,0.6525,"),
+        (3, "slow    0.6550 ± 0.0124  (3 seeds)", "3,0.655,0.0124"),
+    ],
+)
+def test_few_seeds_have_no_interval(n_seeds, line, cell, tmp_path):
+    results = of_seeds(n_seeds)
+    text = overview(results)
+    assert f"  {line}\n" in text
+    assert text.count("±") == (3 if n_seeds == 3 else 0)
+    assert "too few" not in text if n_seeds == 3 else "No winner" in text
+    (row,) = (r for r in summary_table(results) if r["method"] == "slow")
+    assert np.isnan(row["ci"]) == (n_seeds < 3)
+    (difference,) = difference_table(results, "slow", "bad")
+    assert np.isnan(difference["ci"]) == (n_seeds < 3)
+    summary = write_tables(results, tmp_path)[1].read_text()
+    assert f"a,low,slow,{cell}" in summary
+    assert "nan" not in summary
+
+
+def test_an_overview_of_nothing():
+    assert overview(Results([])) == "There are no runs."

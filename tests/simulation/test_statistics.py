@@ -140,9 +140,10 @@ def test_labels_to_reach_by_hand():
 def test_confidence_interval_by_hand():
     # Mean 2, s = 1, n = 3: 4.3027 / sqrt(3).
     assert confidence_interval([1, 2, 3]) == pytest.approx(4.302653 / np.sqrt(3))
-    assert confidence_interval([5.0]) == 0
     rows = confidence_interval([[1, 2, 3], [1, np.nan, 1]])
     assert rows == pytest.approx([4.302653 / np.sqrt(3), 0])
+    # One repetition says nothing about the spread.
+    assert np.isnan(confidence_interval([5.0]))
 
 
 def test_penalty_matrix_by_hand():

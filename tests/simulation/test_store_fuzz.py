@@ -19,7 +19,7 @@ N_MUTATIONS = 3000
 
 @pytest.fixture
 def stored(tmp_path):
-    run = made_run("margin", [0.5, 0.75], weights={"x": 0.25, "y": 0.75})
+    run = made_run("margin", [0.5, 0.75], weights=[{"x": 0.25, "y": 0.75}])
     RunStore(tmp_path).put({"method": "margin"}, run)
     (path,) = tmp_path.glob("*.json")
     return path

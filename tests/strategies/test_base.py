@@ -133,7 +133,7 @@ def test_needs_of_a_function_are_checked():
 def test_a_function_survives_cloning():
     strategy = FunctionStrategy(len, needs=("embeddings",))
     assert clone(strategy).get_params() == {"function": len, "needs": ("embeddings",)}
-    assert "Callable" in repr(strategy)
+    assert "FunctionStrategy" in repr(strategy)
 
 
 @pytest.mark.parametrize("picks", [[0], [0, 0], [0, 5], [-1, 0], [0.0, 1.0], [[0, 1]]], ids=str)

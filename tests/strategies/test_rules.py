@@ -32,7 +32,7 @@ BESIDE = {"head": {"head"}, "labeled": {"labeled", "codes"}, "network": {"net", 
 WAY_OUT = {
     "labeled": "labelled samples; pass 'X_labeled' and 'y_labeled'",
     "ensemble_probabilities": "labelled samples; pass 'X_labeled' and 'y_labeled'",
-    "previous_probabilities": r"the net of the round before; use teach\(\)",
+    "previous_probabilities": r"the net of the previous round; call teach\(\)",
 }
 SHAPES = {
     "many": {"n": 30},

@@ -185,7 +185,7 @@ def _weights(results: Results) -> Section | None:
 
 
 def _weights_change(results: Results, method: str, setting: Setting) -> bool:
-    """Whether weights were recorded that change from round to round: others show nothing."""
+    """Return True if weights were recorded that change from round to round."""
     for run in results.runs(method, setting):
         weights = [row.strategy_weights for row in run.rounds if row.strategy_weights]
         if any(not _close(weights[0], other) for other in weights[1:]):

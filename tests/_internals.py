@@ -14,7 +14,7 @@ from typing import Any
 _NAMES = {
     # Random streams: seeds, generators that are put back, hashes of rows.
     "_utils._rng": (
-        "PROCESS_LOCK, combine_hashes, derive_seed, draw_seed, first_in_order, hash_rows, "
+        "combine_hashes, derive_seed, draw_seed, first_in_order, hash_rows, "
         "isolated_rng, order_among, random_order"
     ),
     # Nets: layout, training, layers, Monte-Carlo dropout.
@@ -73,8 +73,7 @@ _NAMES = {
     "mixing._batch": "coverage_reasons",
     "mixing._candidates": "Candidates, named_strategies",
     "mixing._utilities": "candidate_utilities, equal_weights",
-    "search._options": "PAPER, resolved_search",
-    "search._round": "RoundOptions, SearchRound",
+    "search._options": "PAPER",
     # Samplers: the update rules of the bandits, the regimes of SelectAL.
     "samplers._result": "PoolTable",
     "samplers._albl": "arm_probabilities, exp4p_update",

@@ -98,7 +98,7 @@ class Signals:
         }
         if not (self._arrays or source) or not set(arrays) <= set(ARRAYS):
             raise ValueError(
-                f"Signals takes at least one of {ARRAYS} as keyword; got {sorted(arrays)}."
+                f"Signals must be given at least one of {ARRAYS} by keyword; got {sorted(arrays)}."
             )
         self.labeled = labeled
         self.codes = None if codes is None else torch.as_tensor(codes, device=self.device).long()
@@ -107,7 +107,7 @@ class Signals:
         self.timings: dict[str, float] = {}
         lengths = {name: value.shape[row_axis(name)] for name, value in self._arrays.items()}
         if len(set(lengths.values())) > 1:
-            raise ValueError(f"Signals of one array must have as many rows each; got {lengths}.")
+            raise ValueError(f"Signals must all have the same number of rows; got {lengths}.")
         self.n_samples = next(iter(lengths.values()), cast(int, self.source.n_samples))
 
     def __len__(self) -> int:

@@ -20,20 +20,24 @@ from ._signals import Signals
 def task_signals(
     task: TaskModel, X: Any, *, seed: int, labeled: bool = True, **options: Any
 ) -> Signals:
-    """Return signals of samples, as the net of a task model takes them.
+    """Return the signals of samples from the net of a task model.
 
     Parameters
     ----------
     task : TaskModel
-        With a trained net.
+        Task model with a trained net.
     X : array, Dataset or Pool
         Samples after the transformers of the task model.
     seed : int
-        Decides dropout masks and ensembles.
+        Seed of the dropout masks and the ensemble.
     labeled : bool, default=True
-        Whether the signals know the labelled samples.
+        Whether to include the labelled samples of the task model.
     **options
-        Further parameters of :func:`~skautoal.signals.compute_signals`.
+        Further options of :func:`~skautoal.signals.compute_signals`.
+
+    Returns
+    -------
+    signals : Signals
 
     """
     return signals_from_net(
@@ -59,14 +63,18 @@ def query_signals(
     max_memory: int | str | None = None,
     seed: int = 0,
 ) -> Signals:
-    """Return signals of a pool for a strategy that is used without a sampler.
+    """Return the signals of a pool for a strategy that is used without a sampler.
 
     Parameters
     ----------
     net, X_pool, X_labeled, y_labeled, previous_net, embedding_layer, max_memory
         See :meth:`skautoal.strategies.Strategy.query`.
-    seed : int
-        Decides the dropout masks.
+    seed : int, default=0
+        Seed of the dropout masks and the ensemble.
+
+    Returns
+    -------
+    signals : Signals
 
     """
     check_trained(net)
@@ -87,14 +95,16 @@ def query_signals(
 
 
 def _as_codes(y: np.ndarray, n_classes: int) -> np.ndarray:
-    """Columns of a net's output that labels stand for."""
+    """Return the columns of the net's output that the labels stand for, (n_labeled,) int64."""
     if y.dtype.kind in "iu" and len(y) and 0 <= y.min() and y.max() < n_classes:
-        return y.astype(np.int64)  # as torch's losses read them: a class may have no label yet
+        # Labels that are class codes already, as in torch's losses. Some classes may have no
+        # label yet, so the labels must not be renumbered.
+        return y.astype(np.int64)
     return np.unique(y, return_inverse=True)[1]
 
 
 def _labeled_input(X: Any, net: Any) -> Any:
-    """Labelled samples as the net takes them."""
+    """Return labelled samples as the net takes them."""
     X = as_samples(X, "X_labeled")
     if not isinstance(X, (np.ndarray, Tensor)):
         return X

@@ -210,7 +210,7 @@ def test_functions_are_told_apart_by_their_code(tmp_path, simulated):
     for sign in (1, -1):
         run(tmp_path, methods={"f": lambda s, sign=sign: sign * s.probabilities[:, 0]}, seeds=1)
     assert len(simulated) == 2
-    with pytest.raises(TypeError, match="told from"):
+    with pytest.raises(TypeError, match="cannot be described"):
         run(methods=StrategySampler(strategy=Opaque()))
 
 

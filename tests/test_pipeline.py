@@ -137,18 +137,18 @@ def test_grid_search_over_strategies(frame):
     def accuracy_after_a_batch(pipe, X, y):
         pool, rest = X.iloc[::2], X.iloc[1::2]
         picks = pipe.query(pool, 5)
-        queried.append((len(pool), len(pipe[-1].strategies_), pipe[-1].mode))
+        queried.append((len(pool), len(pipe[-1].strategies_), pipe[-1].batch_builder))
         return pipe.teach(pool.iloc[picks], y[::2][picks]).score(rest, y[1::2])
 
     queried = []
     pipe = make_pipeline(columns(), quick())
     grid = {
         "autoalsampler__strategies": [["margin", "badge"], [("m", Margin())], [BADGE()]],
-        "autoalsampler__mode": ["auto", "vote"],
+        "autoalsampler__batch_builder": ["auto", "top"],
     }
     with isolated_rng(0):
         search = GridSearchCV(pipe, grid, scoring=accuracy_after_a_batch, cv=2).fit(X, y)
-    assert sorted(queried) == sorted(2 * [(45, k, m) for k in (2, 1, 1) for m in ("auto", "vote")])
+    assert sorted(queried) == sorted(2 * [(45, k, b) for k in (2, 1, 1) for b in ("auto", "top")])
     assert len(search.best_estimator_.query(X, 3)) == 3
     assert search.best_score_ > 0.8
     assert not pipe.__sklearn_is_fitted__()
@@ -219,7 +219,7 @@ def test_clones_copies_and_nested_parameters(blobs):
         pickle.loads(pickle.dumps(pipe)).query(X[30:], 4).tolist() == pipe.query(X[30:], 4).tolist()
     )
     pipe.set_params(autoalsampler__batch_builder="top", autoalsampler__strategies=["margin"])
-    assert (pipe[-1].mode, pipe["autoalsampler"].strategies) == ("vote", ["margin"])
+    assert (pipe[-1].batch_builder, pipe["autoalsampler"].strategies) == ("top", ["margin"])
     assert is_classifier(pipe)
     assert not hasattr(pipe, "transform")
 

@@ -16,15 +16,12 @@ from sklearn.utils.estimator_checks import (
     parametrize_with_checks,
 )
 
-from skautoal import AutoALSampler, StrategySampler, samplers
+from skautoal import AutoALSampler, StrategySampler
+from tests._helpers import sampler_classes
 from tests._internals import isolated_rng
 
 IN_FULL = (AutoALSampler, StrategySampler)
-OTHERS = [
-    cls
-    for cls in (getattr(samplers, name) for name in samplers.__all__)
-    if issubclass(cls, samplers.BaseSampler) and cls not in (*IN_FULL, samplers.BaseSampler)
-]
+OTHERS = [cls for cls in sampler_classes() if cls not in IN_FULL]
 #: Asked by scikit-learn of its own estimators only.
 STRICTER = [check_param_validation, check_dataframe_column_names_consistency]
 #: What the own part of a sampler could break; the rest it shares with those in full.

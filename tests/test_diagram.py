@@ -7,7 +7,7 @@ import re
 import pytest
 from skorch import NeuralNetClassifier
 
-from skautoal import AutoALSampler, StrategySampler, TCMSampler, samplers
+from skautoal import AutoALSampler, StrategySampler, TCMSampler
 from skautoal.modules import MLP
 from skautoal.strategies import (
     BADGE,
@@ -19,14 +19,9 @@ from skautoal.strategies import (
     StochasticBatch,
     SubsamplePool,
 )
-from tests._helpers import flat_autoal
+from tests._helpers import flat_autoal, sampler_classes
 from tests._html import HOSTILE, Page
 
-SAMPLERS = [
-    cls
-    for cls in (getattr(samplers, name) for name in samplers.__all__)
-    if issubclass(cls, samplers.BaseSampler) and cls is not samplers.BaseSampler
-]
 PAPER = ["Entropy", "Margin", "LeastConfidence", "KMeans", "BALD", "VariationRatio", "MeanSTD"]
 ALONE = {
     "StrategySampler": ["strategy: Margin"],
@@ -40,7 +35,7 @@ def titles(html: str) -> list[str]:
     return re.findall(r'<label for="[^"]*" class="[^"]*"><div><div>([^<]*)</div>', html)
 
 
-@pytest.mark.parametrize("cls", SAMPLERS)
+@pytest.mark.parametrize("cls", sampler_classes())
 def test_each_strategy_shows_once_in_the_diagram(cls):
     assert titles(cls()._repr_html_()) == [cls.__name__, *ALONE.get(cls.__name__, PAPER)]
 

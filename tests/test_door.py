@@ -65,20 +65,20 @@ def test_no_other_file_names_a_private_module():
 
 
 # Put together here, or this file would not pass its own test.
-RNG = "_version"
+PRIVATE_PART = "_utils"
 
 
 @pytest.mark.parametrize(
     "source",
     [
-        f"from skautoal.{RNG} import isolated_rng",
-        f"from skautoal import {RNG}",
-        f"import skautoal.{RNG}",
-        f"import skautoal.{RNG} as rng",
-        f"import skautoal\nskautoal.{RNG}.isolated_rng",
+        f"from skautoal.{PRIVATE_PART} import isolated_rng",
+        f"from skautoal import {PRIVATE_PART}",
+        f"import skautoal.{PRIVATE_PART}",
+        f"import skautoal.{PRIVATE_PART} as utils",
+        f"import skautoal\nskautoal.{PRIVATE_PART}.isolated_rng",
         "from skautoal import ops\nops._kmeans.kmeans",
-        f"patch('skautoal.{RNG}._HASH_CHUNK', 3)",
-        f"code = 'import sys\\nfrom skautoal import {RNG}\\n'",
+        f"patch('skautoal.{PRIVATE_PART}._HASH_CHUNK', 3)",
+        f"code = 'import sys\\nfrom skautoal import {PRIVATE_PART}\\n'",
     ],
 )
 def test_each_way_to_name_one_is_seen(source):

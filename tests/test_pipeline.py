@@ -148,7 +148,7 @@ def test_grid_search_over_strategies(frame):
     }
     with isolated_rng(0):
         search = GridSearchCV(pipe, grid, scoring=accuracy_after_a_batch, cv=2).fit(X, y)
-    assert sorted(queried) == sorted(2 * [(45, k, m) for k in (2, 1, 1) for m in ("auto", "top")])
+    assert sorted(queried) == sorted(2 * [(45, k, b) for k in (2, 1, 1) for b in ("auto", "top")])
     assert len(search.best_estimator_.query(X, 3)) == 3
     assert search.best_score_ > 0.8
     assert not pipe.__sklearn_is_fitted__()

@@ -15,6 +15,7 @@ from scipy.stats import rankdata
 from torch import nn
 from torch.utils.data import TensorDataset
 
+from skautoal import Search
 from skautoal.exceptions import FewLabelsWarning
 from skautoal.mixing import BUILDERS, equal_weights
 from skautoal.modules import MLP
@@ -159,10 +160,10 @@ def test_every_strategy_runs_once_an_array_and_round(mode, task):
         assert strategy.sizes[3:] == [90]
 
 
-def test_a_vote_runs_them_on_the_pool_only(task):
+def test_equal_weights_run_them_on_the_pool_only(task):
     X, y, pool = task
     strategy = Counting(lambda s: s.probabilities[:, 0])
-    sampler(mode="vote", strategies=[strategy, "margin"]).fit(X, y).query(pool)
+    sampler(strategies=[strategy, "margin"]).fit(X, y).query(pool)
     assert strategy.sizes == [90]
 
 
@@ -180,7 +181,7 @@ def reads(column, name, function=lambda x: x):
 
 
 def noisy_labels(marked):
-    """Labels are drawn by lot where the marked feature is high."""
+    """Labels are random where the marked feature is high."""
     rng = np.random.RandomState(0)
     X = rng.standard_normal((300, 6)).astype(np.float32)
     y = (X[:, 0] + X[:, 1] > 0).astype(int)
@@ -213,7 +214,7 @@ def boundary(axis):
         ("paper", "global", "mixed", boundary),
     ],
 )
-def test_the_right_strategy_is_trusted_most(mode, search_net, objective, plant, right):
+def test_the_right_strategy_weighs_most(mode, search_net, objective, plant, right):
     X, y, strategies = plant(right)
     fitted = flat_autoal(
         strategies=strategies, mode=mode, objective=objective, search_net=search_net, random_state=0
@@ -221,11 +222,11 @@ def test_the_right_strategy_is_trusted_most(mode, search_net, objective, plant, 
     fitted.fit(X[:120], y[:120]).query(X[120:])
     name = {3: "three", 4: "four"}[right]
     on = "pool" if objective == "coverage" else "labeled"
-    trust = dict(fitted.strategy_weights_[on])
-    others = [trust[other] for other in ("three", "four", "five") if other != name]
-    # By the vote all are equal; a net that trusts per sample cannot leave it far behind,
-    # since no strategy matters where no sample is near the border of the selection.
-    assert trust[name] > 1.05 * max(others)
+    shares = dict(fitted.strategy_weights_[on])
+    others = [shares[other] for other in ("three", "four", "five") if other != name]
+    # All start equal. Weights per sample cannot go far from that, since no strategy matters
+    # where no sample is near the border of the selection.
+    assert shares[name] > 1.05 * max(others)
 
 
 @pytest.mark.parametrize(
@@ -256,24 +257,29 @@ def test_bilevel_and_loss_disagree_about_wrong_labels(objective, favourite):
     )
     net = GlobalSearchNet(torch.full((3,), 1 / 3))
     run_search(net, arrays, None, n_steps=60, prior=0.1, threshold="exact")
-    trust = (net.logits + net.equal.log()).softmax(-1).tolist()
-    assert trust[["clean", "mislabelled"].index(favourite)] > 0.5
+    weight = (net.logits + net.equal.log()).softmax(-1).tolist()
+    assert weight[["clean", "mislabelled"].index(favourite)] > 0.5
 
 
-def test_the_paper_mode_climbs_the_objective_that_was_asked_for(task):
-    X, y, _ = task
-    as_paper = {"utilities": "binary", "loss_prediction": True, "batch_builder": "top"}
-    paper, same = (
-        sampler(mode=mode, objective="bilevel", **params).fit(X, y)
-        for mode, params in (("paper", {}), ("search", as_paper))
+def test_the_search_of_the_paper_is_these_parameters(task):
+    X, y, pool = task
+    as_paper = {"utilities": "binary", "loss_prediction": True}
+    alternating, still = (
+        flat_autoal(
+            tiny_net(),
+            search=Search("loss", **as_paper, alternate=alternate),
+            batch_builder="top",
+            random_state=0,
+        ).fit(X, y)
+        for alternate in (True, False)
     )
-    assert np.array_equal(paper.search_history_, same.search_history_)
-    alternating = sampler(search="paper").fit(X, y)
-    still = sampler(objective="loss", **as_paper).fit(X, y)
-    assert not np.array_equal(alternating.search_history_, still.search_history_)
+    paper = flat_autoal(tiny_net(), search="paper", random_state=0).fit(X, y)
+    assert np.array_equal(paper.search_history_, alternating.search_history_)
+    assert not np.array_equal(paper.search_history_, still.search_history_)
+    assert paper.query(pool, 5).tolist() == alternating.query(pool, 5).tolist()
 
 
-def test_a_strong_prior_is_the_vote():
+def test_a_strong_prior_gives_equal_weights():
     X, y, strategies = noisy_labels(3)
     free, strong = (
         flat_autoal(
@@ -289,27 +295,27 @@ def test_a_strong_prior_is_the_vote():
     np.testing.assert_allclose(weights(strong, "labeled"), 1 / 3, atol=0.01)
 
 
-def test_candidates_that_agree_share_one_voice(blobs):
+def test_candidates_that_agree_share_one_weight(blobs):
     X, y = blobs[0], (blobs[1] == 0).astype(int)
     strategies = ["entropy", "margin", "least_confidence", "kmeans"]  # C = 2: three are one
-    fitted = sampler(estimator=tiny_net(n_classes=2), mode="vote", strategies=strategies)
+    fitted = sampler(estimator=tiny_net(n_classes=2), strategies=strategies)
     fitted.fit(X[:30], y[:30]).query(X[30:])
     np.testing.assert_allclose(weights(fitted), [1 / 6, 1 / 6, 1 / 6, 1 / 2], rtol=1e-5)
 
 
-# ---------------------------------------------------------------- the vote
+# ---------------------------------------------------------------- equal weights
 
 
-def test_equal_weights_are_the_borda_count(task):
+def test_with_equal_weights_the_utility_is_the_mean_rank(task):
     X, y, pool = task
     pool = pool[:20]
     names = ("one", "two", "three")
     strategies = [reads(j, name) for j, name in enumerate(names)]
-    fitted = sampler(mode="vote", strategies=strategies, n_instances=4).fit(X, y)
+    fitted = sampler(batch_builder="top", strategies=strategies, n_instances=4).fit(X, y)
     picks, utilities = fitted.query(pool, return_utilities=True)
-    count = sum(rankdata(pool[:, j]) / 20 for j in range(3)) / 3
-    np.testing.assert_allclose(utilities, count, atol=1e-6)
-    assert np.sort(count[picks]).tolist() == pytest.approx(np.sort(count)[-4:].tolist())
+    mean = sum(rankdata(pool[:, j]) / 20 for j in range(3)) / 3
+    np.testing.assert_allclose(utilities, mean, atol=1e-6)
+    assert np.sort(mean[picks]).tolist() == pytest.approx(np.sort(mean)[-4:].tolist())
     assert "labeled" not in fitted.strategy_weights_
     assert fitted.search_history_ is None
 
@@ -323,7 +329,7 @@ def test_the_rows_that_agreement_is_measured_on_are_drawn_by_the_seed(task, monk
         return equal_weights(utilities, order)
 
     monkeypatch.setattr(*internal("round.equal_weights"), watched)
-    fitted = sampler(mode="vote").fit(X, y)
+    fitted = sampler().fit(X, y)
     for _ in range(2):
         fitted.query(pool)
     assert orders[0] == orders[1] != sorted(orders[0])
@@ -331,11 +337,11 @@ def test_the_rows_that_agreement_is_measured_on_are_drawn_by_the_seed(task, monk
 
 @pytest.mark.parametrize("search_net", SEARCH_NETS)
 @pytest.mark.parametrize("loss_prediction", [False, True])
-def test_a_search_that_could_not_learn_ranks_as_the_vote(search_net, loss_prediction, task):
+def test_a_search_that_has_not_learned_ranks_as_equal_weights(search_net, loss_prediction, task):
     X, y, pool = task
     options = {"batch_builder": "top", "strategies": ["margin", "bald", "kmeans"]}
-    vote = sampler(mode="vote", **options).fit(X, y)
-    voted, utilities = vote.query(pool, 20, return_utilities=True)
+    equal = sampler(**options).fit(X, y)
+    expected, utilities = equal.query(pool, 20, return_utilities=True)
     held = sampler(
         objective="loss",
         prior=1e6,
@@ -352,14 +358,14 @@ def test_a_search_that_could_not_learn_ranks_as_the_vote(search_net, loss_predic
         if loss_prediction and search_net != "global":
             net.loss_head.weight.zero_()
             net.loss_head.bias.zero_()
-    # By what the picks are worth: samples with equal votes may change places, since a
+    # By the utility of the picks: samples of equal utility may change places, since a
     # predicted loss adds a constant and with it some rounding.
-    np.testing.assert_allclose(utilities[held.query(pool, 20)], utilities[voted], atol=1e-6)
+    np.testing.assert_allclose(utilities[held.query(pool, 20)], utilities[expected], atol=1e-6)
 
 
 def test_a_single_strategy_is_that_strategy(task):
     X, y, pool = task
-    fitted = sampler(strategies=["margin"], mode="vote").fit(X, y)
+    fitted = sampler(strategies=["margin"], batch_builder="top").fit(X, y)
     P = fitted.predict_proba(pool)
     ordered = np.sort(P, axis=1)
     expected = np.argsort(ordered[:, -1] - ordered[:, -2])[:5]
@@ -378,10 +384,13 @@ def test_one_label_a_class_cannot_teach(mode, blobs):
         fitted = sampler(mode=mode, objective="loss", loss_prediction=False).fit(X[first], y[first])
     assert caught[0].filename == __file__
     pool = np.delete(X, first, axis=0)
-    picks = fitted.query(pool)
+    picks, utilities = fitted.query(pool, return_utilities=True)
     np.testing.assert_allclose(weights(fitted), 1 / 3, rtol=1e-5)
-    if mode == "search":  # the paper's utilities are binary, those of equal weights ranks
+    if mode == "search":
         assert picks.tolist() == sampler().fit(X[first], y[first]).query(pool).tolist()
+    else:  # each strategy marks the five samples that it would pick
+        assert utilities.sum() == pytest.approx(5, rel=1e-5)
+        np.testing.assert_allclose(utilities[picks], np.sort(utilities)[::-1][:5], rtol=1e-5)
 
 
 @pytest.mark.parametrize("objective", ["coverage", "mixed"])
@@ -458,11 +467,12 @@ def test_the_seed_decides(task):
 
 @pytest.mark.parametrize(
     ("mode", "objective"),
-    [("vote", "mixed"), *itertools.product(("search", "paper"), ("loss", "coverage", "mixed"))],
+    [("auto", None), *itertools.product(("search", "paper"), ("loss", "coverage", "mixed"))],
 )
 def test_a_query_answers_the_same_twice_and_changes_what_is_documented(mode, objective, task):
     X, y, pool = task
-    fitted = sampler(mode=mode, objective=objective, strategies=[Margin(), "kmeans"]).fit(X, y)
+    learned = {} if objective is None else {"objective": objective}
+    fitted = sampler(mode=mode, strategies=[Margin(), "kmeans"], **learned).fit(X, y)
 
     def state():
         return {k: pickle.dumps(v) for k, v in vars(fitted).items() if k not in DOCUMENTED}
@@ -505,7 +515,7 @@ def test_identical_samples(task):
         assert len(set(fitted.query(np.repeat(pool[:1], 12, axis=0)).tolist())) == 5
 
 
-def test_a_net_without_a_linear_head_may_vote_and_search_with_copies(task):
+def test_a_net_without_a_linear_head_has_equal_weights_or_searches_with_copies(task):
     X, y, pool = task
 
     class Bare(nn.Module):

@@ -89,6 +89,13 @@ def test_paired_tests_at_the_edges(test):
         paired_test([1, 2], [2, 1], test="sign")
 
 
+def test_differences_that_are_equal_but_for_rounding():
+    a, b = np.array([0.65, 0.655, 0.66]), np.array([0.6, 0.605, 0.61])
+    assert 0 < np.ptp(a - b) < 1e-15
+    assert paired_test(a, b, test="t") == 0.0
+    assert paired_test(a, b, test="t", alternative="less") == 1.0
+
+
 def test_holm_by_hand():
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([0.9, 0.8]) == pytest.approx([1.0, 1.0])

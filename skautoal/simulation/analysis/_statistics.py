@@ -115,8 +115,9 @@ def paired_test(
         return 1.0
     if test == "wilcoxon":
         return float(stats.wilcoxon(difference, alternative=alternative).pvalue)
-    if np.ptp(difference) <= 1e-12 * np.abs(difference).max():
-        # SciPy divides by a deviation of zero, or of rounding; this is the limit of the t test.
+    if np.ptp(difference) <= 1e-13 * abs(difference).max():
+        # All differences are the same but for rounding: SciPy divides by a deviation of
+        # zero, or warns that it is about to. This is the limit of the t test.
         wanted = {"two-sided": True, "greater": difference[0] > 0, "less": difference[0] < 0}
         return 0.0 if wanted[alternative] else 1.0
     return float(stats.ttest_1samp(difference, 0.0, alternative=alternative).pvalue)

@@ -177,7 +177,8 @@ def test_a_report_in_markdown_has_the_same_tables(tmp_path):
     rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line[0:1] == "|"]
     cells = [cell.replace("\\", "") for row in rows if row[0] != "---" for cell in row]
     assert len(cells) > 50
-    assert [word for word in page.words if word in cells] == cells
+    words = iter(page.words)  # names also stand in sentences between the tables
+    assert [cell for cell in cells if cell not in words] == []
     assert "<img" not in text
 
 

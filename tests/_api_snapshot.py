@@ -144,9 +144,11 @@ def _callable(head: str, function: object) -> Iterator[str]:
 
 
 def _parameters(function: object) -> Iterator[str]:
-    """Yield the parameters as Python writes them, without hints."""
+    """Yield the public parameters as Python writes them, without hints."""
     keyword_only = positional_only = False
     for parameter in inspect.signature(function).parameters.values():
+        if parameter.name.startswith("_"):
+            continue
         if positional_only and parameter.kind is not parameter.POSITIONAL_ONLY:
             yield "/"
         positional_only = parameter.kind is parameter.POSITIONAL_ONLY

@@ -50,6 +50,7 @@ def base_function(a, /, b, *args, c=1, **more): ...
         (lambda: None, "def f()"),
         (base_function, "def f(a, /, b, *args, c=1, **more)"),
         (lambda a, /: None, "def f(a, /)"),
+        (lambda a, _b=1: None, "def f(a)"),  # an underscore: not public
         (lambda a, *, b: None, "def f(a, *, b)"),
         (lambda a=(1, "x"), b=len, c=int: None, "def f(a=(1, 'x'), b=len, c=int)"),
         (lambda a=NO_NAME: None, "def f(a=<object object>)"),  # no address

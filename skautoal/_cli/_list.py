@@ -20,8 +20,6 @@ _CONFIGURATIONS = {
 }
 _WIDEST = 100
 _ROLE = re.compile(r":\w+:`~?([^`]+)`")
-#: A formula after a colon; the words before it say the same.
-_FORMULA = re.compile(r": [^:]*[=^_|(].*")
 
 
 def print_methods() -> None:
@@ -44,12 +42,11 @@ def print_methods() -> None:
 
 
 def summary(name: str) -> str:
-    """Return one sentence about a method: the summary of its class, without formulas."""
+    """Return one sentence about a method: the summary of its class, without markup."""
     if name in _CONFIGURATIONS:
         return _CONFIGURATIONS[name]
     method = as_sampler(name)
     if isinstance(method, StrategySampler):
         method = method.strategy
     text = (inspect.getdoc(type(method)) or "").split("\n\n")[0]
-    text = _ROLE.sub(r"\1", " ".join(text.split())).replace("`", "")
-    return _FORMULA.sub("", text).rstrip(".") + "."
+    return _ROLE.sub(r"\1", " ".join(text.split())).replace("`", "")

@@ -17,9 +17,7 @@ _MAX_FACTOR_ELEMENTS = 2**23  # largest n C^2 for exact Fisher factors: 64 MB in
 class BAIT(BatchStrategy):
     """BAIT: greedy minimisation of a bound on the expected error on the pool.
 
-    The bound is tr(M^-1 F).
-
-    The Fisher information of a sample with respect to the last layer is
+    The bound is tr(M^-1 F). The Fisher information of a sample with respect to the last layer is
     ``F(x) = h h^T (x) (diag(p) - p p^T)``, of size C d x C d. F is its mean over the pool. M is
     ``regularization`` times the identity plus the sum over labelled and picked samples. The
     forward step adds 2b samples one by one. The backward step removes one by one those that

@@ -16,11 +16,12 @@ _CACHED = 2**20  # elements of the joint tables computed together; fits the cach
 
 
 class EPIG(ScoreStrategy):
-    """Expected predictive information gain (EPIG): mean over targets x* of I(y; y* | x, x*).
+    """Expected predictive information gain (EPIG): information about other predictions.
 
-    The joint prediction for two samples is the mean of the product of their predictions over
-    the T MC-dropout passes. BALD measures information about all weights, including those that
-    no sample of interest depends on. EPIG measures information about predictions.
+    The score is the mean of I(y; y* | x, x*) over targets x*. The joint prediction for two
+    samples is the mean of the product of their predictions over the T MC-dropout passes. BALD
+    measures information about all weights, including those that no sample of interest depends
+    on. EPIG measures information about predictions.
 
     Parameters
     ----------

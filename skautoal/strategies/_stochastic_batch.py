@@ -97,9 +97,10 @@ class StochasticBatch(WrapperDiagramMixin, BatchStrategy):
 
 
 class PowerBALD(StochasticBatch):
-    """Sample a batch with probabilities proportional to BALD^beta.
+    """PowerBALD: a random batch that prefers high BALD scores.
 
-    The same as ``StochasticBatch(BALD(), beta)``. Cost O(TnC).
+    The same as ``StochasticBatch(BALD(), beta)``: probabilities are proportional to BALD^beta.
+    Cost O(TnC).
 
     Parameters
     ----------
@@ -136,9 +137,10 @@ class PowerBALD(StochasticBatch):
 
 
 class PowerMargin(StochasticBatch):
-    """Sample a batch with probabilities proportional to (1 - (p_1 - p_2))^beta.
+    """PowerMargin: a random batch that prefers small margins.
 
-    One minus the margin is an uncertainty between 0 and 1, as a power requires. Cost O(nC).
+    Probabilities are proportional to (1 - (p_1 - p_2))^beta. One minus the margin is an
+    uncertainty between 0 and 1, as a power requires. Cost O(nC).
 
     Parameters
     ----------

@@ -13,7 +13,6 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from _progress import announce_example, say  # noqa: E402
 from _reference import write_reference  # noqa: E402
-from sphinx_gallery.sorting import FunctionSortKey  # noqa: E402
 
 import skautoal  # noqa: E402
 
@@ -74,6 +73,16 @@ def _place_in_gallery(file_name: str) -> tuple[int, str]:
     return (GALLERY.index(file_name) if file_name in GALLERY else len(GALLERY), file_name)
 
 
+class GalleryOrder:
+    """Order of the pages of the gallery; sphinx-gallery calls it with a file name."""
+
+    def __call__(self, filename: str) -> object:
+        return _place_in_gallery(filename)
+
+    def __repr__(self) -> str:
+        return "GalleryOrder()"  # sphinx-gallery compares it with that of the last build
+
+
 sphinx_gallery_conf = {
     "examples_dirs": str(HERE.parent / "examples"),
     "gallery_dirs": "auto_examples",
@@ -82,7 +91,7 @@ sphinx_gallery_conf = {
     "doc_module": ("skautoal",),
     "backreferences_dir": "generated/backreferences",
     "reference_url": {"skautoal": None},
-    "within_subsection_order": FunctionSortKey(_place_in_gallery, "order of the gallery"),
+    "within_subsection_order": GalleryOrder(),
     "reset_modules": ("matplotlib", announce_example),
     "write_computation_times": False,
     "ignore_repr_types": r"matplotlib\.",

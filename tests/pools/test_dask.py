@@ -25,7 +25,7 @@ X[500] = X[3]
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
     """Start a cluster of two worker processes."""
-    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}  # any free port
     folder = str(tmp_path_factory.mktemp("workers"))
     patience = {f"distributed.comm.timeouts.{name}": "300s" for name in ("connect", "tcp")}
     with (

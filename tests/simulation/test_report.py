@@ -197,6 +197,7 @@ def test_a_report_says_what_few_seeds_are_too_few_for(n_seeds, present, absent, 
     assert [words for words in absent if words in text] == []
     assert "1 settings" not in text
     assert "times entropy" not in text  # entropy was not run
+    assert text.count("too few seeds |") == {1: 0, 2: 3 + 2 * 2, 3: 0}[n_seeds]  # intervals, p
 
 
 def test_labels_that_random_does_not_reach(tmp_path):

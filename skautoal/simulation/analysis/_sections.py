@@ -147,6 +147,9 @@ def _against_random(results: Results) -> Section | None:
 def _with_setting(row: dict[str, Any], results: Results) -> dict[str, Any]:
     """Put task and budget into one column, or into none if there is one setting."""
     few = len(results.settings) == 1
+    if row.get("n_pairs", MIN_SEEDS) < MIN_SEEDS:
+        # Like its interval: the test exists, but has next to no power.
+        row = row | dict.fromkeys(("p", "p_holm"), float("nan"))
     left_out = ("task", "budget", "p_holm" if few else "p")
     setting = {} if few else {"setting": str(Setting(row["task"], row["budget"]))}
     return setting | {key: value for key, value in row.items() if key not in left_out}

@@ -128,6 +128,7 @@ def blocks(found: dict[str, Results]) -> dict[str, str]:
 def filled(text: str, made: dict[str, str]) -> str:
     """Return a page with every block between its marks replaced."""
     for name, block in made.items():
+        block = block.replace(" %", "\u00a0%")  # no line begins with the sign
         begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
         if begin in text:
             before, _, rest = text.partition(begin)

@@ -187,3 +187,31 @@ def test_the_first_figure_averages_over_data_sets(study, tmp_path):
     np.testing.assert_allclose(curves["auto"], expected)
     _figures.draw_headline(results, tmp_path / "headline.png")
     assert (tmp_path / "headline.png").stat().st_size > 1000
+
+
+def test_settings_that_are_not_reached_are_not_in_the_range(study):
+    import _answer
+
+    nan = float("nan")
+    # On "a" the default needs half of the labels; on "b" it never gets there.
+    curves = {("auto", "a"): (0.5, 0.9, 0.9), ("random", "a"): (0.5, 0.6, 0.7)}
+    curves |= {("auto", "b"): (0.5, 0.5, 0.5), ("random", "b"): (0.5, 0.6, 0.7)}
+    results = Results(
+        SimulationResult(
+            method,
+            task,
+            "low",
+            0,
+            [Round(n, a, nan, nan, [], []) for n, a in zip((10, 20, 30), curve, strict=True)],
+        )
+        for (method, task), curve in curves.items()
+    )
+    text = _answer._saved(results, "random")
+    assert (
+        "with 25 % fewer labels (median; 50 to 50 % in the 1 of 2 settings where it does)" in text
+    )
+
+
+def test_no_line_of_a_page_begins_with_a_per_cent_sign(study):
+    filled = study.filled("<!-- begin a --><!-- end a -->", {"a": "44 % fewer"})
+    assert "44\u00a0% fewer" in filled

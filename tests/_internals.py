@@ -108,6 +108,8 @@ _PATCHED = {
     # Pools.
     "pools.max_chunk": "data._base:_MAX_CHUNK",
     "pools.write_memory": "data._memory:_write",
+    # Nets.
+    "nets.default_net": "nets._task:default_net",
     # Operations: sizes of blocks, and below which sizes an exact way is taken.
     "distances.block_elements": "ops._distances:_BLOCK_ELEMENTS",
     "neighbors.batch_elements": "ops._neighbors:_BATCH_ELEMENTS",

@@ -12,6 +12,7 @@ from torch import nn
 from skautoal.modules import MLP
 from tests._budget import pytest_sessionstart, pytest_terminal_summary  # noqa: F401
 from tests._helpers import ConvNet, OneLogit, SoftmaxMLP, make_net, train
+from tests._internals import internal
 
 settings.register_profile("skautoal", deadline=None, derandomize=True, max_examples=40)
 settings.load_profile("skautoal")
@@ -55,6 +56,24 @@ def global_state_unchanged():
 )
 def device(request):
     return request.param
+
+
+@pytest.fixture(scope="module")
+def short_training():
+    """The net of a sampler without one trains for 10 epochs at a higher rate, not for 50.
+
+    Enough for scikit-learn's checks of accuracy; only for tests that do not look at the
+    default itself. Workers of joblib do not know of it.
+    """
+    place = internal("nets.default_net")
+    make = getattr(*place)
+
+    def quick_net(X, n_classes):
+        return make(X, n_classes).set_params(max_epochs=10, lr=0.03)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(*place, quick_net)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,8 @@ from skautoal import AutoALSampler, StrategySampler
 from tests._helpers import sampler_classes
 from tests._internals import isolated_rng
 
+pytestmark = pytest.mark.usefixtures("short_training")
+
 IN_FULL = (AutoALSampler, StrategySampler)
 OTHERS = [cls for cls in sampler_classes() if cls not in IN_FULL]
 #: Asked by scikit-learn of its own estimators only.

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from skorch import NeuralNet
 
 FOLDER = Path(__file__).parents[1] / "examples"
 # The loops are run, and compared, in tests/interop; Label Studio's in tests/campaign.
@@ -23,6 +24,19 @@ def test_example_runs(script, tmp_path, monkeypatch, capsys):
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".png", ".png"]
 
 
+@pytest.fixture
+def two_epochs(monkeypatch):
+    """Nets train for two epochs: the pages run whole, and nobody looks at their numbers."""
+    loop = NeuralNet.fit_loop
+
+    def short_loop(self, X, y=None, epochs=None, **fit_params):
+        epochs = self.max_epochs if epochs is None else epochs
+        return loop(self, X, y, epochs=min(epochs, 2), **fit_params)
+
+    monkeypatch.setattr(NeuralNet, "fit_loop", short_loop)
+
+
+@pytest.mark.usefixtures("two_epochs")
 @pytest.mark.parametrize("script", GALLERY, ids=lambda path: path.name)
 def test_page_of_the_gallery_runs(script, tmp_path, monkeypatch, capsys):
     """These leave their figures open, for the documentation to take."""

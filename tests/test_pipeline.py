@@ -26,6 +26,8 @@ from skautoal.strategies import BADGE, Margin
 from tests._helpers import flat_autoal
 from tests._internals import isolated_rng
 
+pytestmark = pytest.mark.usefixtures("short_training")
+
 SAME_AS_SCIKIT_LEARN = "scikit-learn's own Pipeline fits its steps in place, too"
 
 

@@ -17,6 +17,8 @@ from skautoal import (
 from skautoal.baselines import FixedMixtureSampler, RandomStrategySampler, RandomWeightsSampler
 from tests._internals import isolated_rng
 
+pytestmark = pytest.mark.usefixtures("short_training")
+
 PAIR = ("margin", "kmeans")
 CHOOSERS = [
     ALBLSampler(strategies=PAIR),

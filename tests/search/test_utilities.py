@@ -12,7 +12,13 @@ from scipy.stats import kendalltau, rankdata
 from skautoal.exceptions import MissingSignalError
 from skautoal.signals import Signals, compute_signals
 from skautoal.strategies import STRATEGIES, BatchStrategy, FunctionStrategy, ScoreStrategy
-from tests._helpers import candidates_of, counted_calls, make_signals, take_signals
+from tests._helpers import (
+    candidates_of,
+    counted_calls,
+    make_signals,
+    quick_strategy,
+    take_signals,
+)
 from tests._internals import candidate_utilities, equal_weights, isolated_rng
 
 
@@ -47,7 +53,7 @@ def utilities(*strategies, n=6, b=2, kind="rank", seed=0, **options):
 
 
 def every_strategy():
-    return [cls() for cls in STRATEGIES.values()]
+    return [quick_strategy(name) for name in STRATEGIES]
 
 
 # ---------------------------------------------------------------- scale

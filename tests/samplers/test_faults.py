@@ -347,8 +347,7 @@ def test_two_samplers_in_two_threads(blobs):
     ]
     alone = [job() for job in jobs]
     numpy_state, torch_state = np.random.get_state()[1].tolist(), torch.get_rng_state()
-    for _ in range(2):
-        assert in_threads(*jobs) == alone
+    assert in_threads(*jobs) == alone
     assert np.random.get_state()[1].tolist() == numpy_state
     assert torch.equal(torch.get_rng_state(), torch_state)
 

@@ -1,14 +1,17 @@
-"""Checks the built site without a network: internal links, anchors, images, scripts.
+"""Check the built site without a network: internal links, anchors, images, scripts, text.
 
-``python docs/check_site.py docs/_build/html`` prints what is broken and exits with 1 if
-anything is. ``make docs`` runs it.
+``python docs/check_site.py docs/_build/html`` prints the faults and exits with 1 if there
+are any. ``make docs`` runs it.
 
 Nothing may be fetched from elsewhere to show a page: a script, style sheet or image with
-an address of another host is an error. Links to other sites are counted, not followed.
+an address of another host is an error. Links to other sites are not followed. Text such as
+``<Figure object at 0x7f...>`` is an error as well: it is of no use to a reader, and it
+differs from one build to the next.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,15 +20,17 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 _LOADED = {"img": "src", "script": "src", "iframe": "src", "source": "src", "video": "src"}
+_OBJECT_ADDRESS = re.compile(r"\bobject at 0x[0-9a-f]+")
 
 
 @dataclass
 class Page:
-    """What one HTML file holds: its anchors, and the addresses it refers to."""
+    """One HTML file: its anchors, the addresses it refers to, and its text."""
 
     anchors: set[str] = field(default_factory=set)
     links: set[str] = field(default_factory=set)
     loaded: set[str] = field(default_factory=set)
+    texts: list[str] = field(default_factory=list)
 
 
 class _Reader(HTMLParser):
@@ -43,9 +48,13 @@ class _Reader(HTMLParser):
         elif _LOADED.get(tag) in found:
             self.page.loaded.add(found[_LOADED[tag]])
 
+    def handle_data(self, data):
+        # Highlighted code is cut into many pieces; an address may span several of them.
+        self.page.texts.append(data)
+
 
 def read_page(path: Path) -> Page:
-    """Anchors and addresses of one HTML file.
+    """Return the anchors, addresses and text of one HTML file.
 
     Parameters
     ----------
@@ -73,7 +82,8 @@ def check_site(root: Path) -> tuple[list[str], int, int]:
     Returns
     -------
     faults : list of str
-        One sentence for each broken reference; empty if all is well.
+        One sentence for each broken reference and each address of an object in the text;
+        empty if all is well.
     n_pages : int
         Number of pages.
     n_references : int
@@ -87,6 +97,8 @@ def check_site(root: Path) -> tuple[list[str], int, int]:
     faults, count = [], 0
     for path, page in pages.items():
         where = path.relative_to(root)
+        shown = sorted(set(_OBJECT_ADDRESS.findall("".join(page.texts))))
+        faults += [f"{where}: the text shows '{address}'" for address in shown]
         for address in sorted(page.links | page.loaded):
             parts = urlsplit(address)
             if parts.scheme == "data" or parts.scheme == "mailto":
@@ -122,7 +134,7 @@ def _anchors(page: Page) -> set[str]:
 
 
 def main(arguments: list[str]) -> int:
-    """Check the site in the folder that is named; returns the exit code."""
+    """Check the site in the folder that is named; return the exit code."""
     root = Path(arguments[0] if arguments else "docs/_build/html")
     if not (root / "index.html").is_file():
         print(f"{root} holds no index.html: build the site first (make docs).", file=sys.stderr)
@@ -130,7 +142,7 @@ def main(arguments: list[str]) -> int:
     faults, n_pages, count = check_site(root)
     for fault in faults:
         print(fault, file=sys.stderr)
-    print(f"{n_pages} pages, {count} internal references, {len(faults)} broken.")
+    print(f"{n_pages} pages, {count} internal references, {len(faults)} faults.")
     return 1 if faults else 0
 
 

@@ -98,6 +98,18 @@ def test_settings_fetch_nothing(settings):
     assert settings["version"] == skautoal.__version__
 
 
+def test_every_page_of_the_gallery_is_run(settings):
+    """A script that is not run makes no figure; its thumbnail would be a placeholder.
+
+    That a run leaves a figure is tested in test_examples.py and interop/test_loops.py.
+    """
+    gallery = settings["sphinx_gallery_conf"]
+    scripts = sorted(Path(gallery["examples_dirs"]).glob("*.py"))
+    shown = [path for path in scripts if not re.search(gallery["ignore_pattern"], path.name)]
+    assert len(shown) > 5
+    assert [path for path in shown if not re.search(gallery["filename_pattern"], str(path))] == []
+
+
 def _contents(page: str) -> list[str]:
     """Entries of the tables of contents of a page."""
     blocks = re.findall(r"```\{toctree\}\n(.*?)```", PAGES[page], re.DOTALL)
@@ -161,4 +173,16 @@ def test_site_checker_finds_what_is_broken(tmp_path):
     for part in ("gone.html leads to no file", "#no leads to no anchor", "../b.png leads"):
         assert any(part in fault for fault in faults)
     assert any("x.js is loaded from another host" in fault for fault in faults)
+    assert load("check_site").main([str(tmp_path)]) == 1
+
+
+def test_site_checker_finds_addresses_of_objects(tmp_path):
+    check = load("check_site").check_site
+    page = tmp_path / "index.html"
+    page.write_text('<p title="object at 0x1f">An object at 0x, or at 0x7f12.</p>')
+    assert check(tmp_path)[0] == []
+    page.write_text(
+        "<pre>&lt;matplotlib.Figure <span>object</span> at <span>0x7f12ab</span>&gt;</pre>"
+    )
+    assert check(tmp_path)[0] == ["index.html: the text shows 'object at 0x7f12ab'"]
     assert load("check_site").main([str(tmp_path)]) == 1

@@ -16,17 +16,20 @@ OTHERS = {
 }
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _figures():
-    """The loops leave a figure of their picks open, for the documentation to take."""
-    plt.switch_backend("Agg")
-    yield
-    plt.close("all")
-
-
 @pytest.fixture(scope="module")
 def plain():
-    return runpy.run_path(str(EXAMPLES / "loop_plain.py"))
+    return run("loop_plain.py")
+
+
+def run(name):
+    """Run a loop, which must leave a figure of its picks open for the documentation to take."""
+    plt.switch_backend("Agg")
+    try:
+        names = runpy.run_path(str(EXAMPLES / name))
+        assert len(plt.get_fignums()) == 1
+    finally:
+        plt.close("all")
+    return names
 
 
 def test_every_loop_is_here(plain):
@@ -38,7 +41,7 @@ def test_every_loop_is_here(plain):
 @pytest.mark.parametrize("name", OTHERS)
 def test_a_loop_asks_for_the_same(plain, name, capsys):
     pytest.importorskip(OTHERS[name])
-    picks = runpy.run_path(str(EXAMPLES / name))["picks"]
+    picks = run(name)["picks"]
     assert picks == plain["picks"]
     printed = capsys.readouterr().out
     assert [f"{n} labels, accuracy" in printed for n in (20, 30, 40)] == [True] * 3

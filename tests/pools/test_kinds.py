@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,11 @@ from sklearn.preprocessing import StandardScaler
 from torch.utils.data import TensorDataset
 
 from skautoal import ALBLSampler, AutoALSampler, SignalOptions, StrategySampler
-from skautoal.strategies import FunctionStrategy, Margin
+from skautoal.data import ArrayPool
+from skautoal.signals import compute_signals
+from skautoal.strategies import FunctionStrategy, Margin, ScoreStrategy
 from tests._helpers import TwoInputs, frozen, make_net
-from tests._internals import internal
+from tests._internals import ChunkCheck, internal
 
 N_POOL, STEP = 300, 32
 X = (np.random.RandomState(3).standard_normal((N_POOL, 5)) * 1.5).astype(np.float32)
@@ -185,6 +188,27 @@ def test_scores_that_need_the_whole_pool_go_to_disk_and_stay_exact(fitted, scrat
         assert picks.tolist() == expected.tolist()
         np.testing.assert_array_equal(answer, utilities)
     assert seen == [[], *[["probabilities.bin"]] * 3]
+
+
+class RowSums(ScoreStrategy):
+    """Score each row by its raw numbers, which are no signal and are never written to disk."""
+
+    needs = ("probabilities", "network")
+    row_wise = True
+
+    def _scores(self, signals, rng):
+        return torch.as_tensor(signals.X).sum(dim=1) + signals.probabilities[:, 0]
+
+
+@pytest.mark.parametrize("kind", ["array", "pool"])
+def test_raw_samples_come_with_signals_that_are_on_disk(kind, mlp_net, scratch, tmp_path):
+    expected = RowSums().scores(compute_signals(mlp_net, X), 0)
+    given = X if kind == "array" else ArrayPool(memmap(X, tmp_path), ChunkCheck("X"))
+    with closing(compute_signals(mlp_net, given, max_memory=1000)) as signals:
+        signals.compute({"probabilities"})
+        written = [file.name for folder in scratch.iterdir() for file in folder.iterdir()]
+        assert written == ["probabilities.bin"]
+        assert torch.equal(RowSums().scores(signals, 0), expected)
 
 
 def test_nothing_is_left_on_disk_after_an_error(fitted, scratch):

@@ -64,7 +64,7 @@ dist: $(STAMP)  ## sdist and wheel in dist/, checked, tried in an empty environm
 evidence: $(STAMP)  ## a small version of the main table of "Does it work?" (minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/study.py run small
 
-mutants: $(STAMP)  ## what the tests of strategies and search miss: mutants/results.jsonl (an hour)
+mutants: $(STAMP)  ## what the tests of strategies, mixing and search miss: mutants/results.jsonl (an hour)
 	$(PIP) install -c constraints.txt mutmut==3.8.1
 	OMP_NUM_THREADS=1 $(BIN)/python tools/mutants.py --sample 1000 --budget 6
 

@@ -1,4 +1,4 @@
-"""Mutation test of skautoal.strategies and skautoal.search: ``make mutants``.
+"""Mutation test of the functions that score, mix and search: ``make mutants``.
 
 mutmut writes the mutants ([tool.mutmut] in pyproject.toml); this script draws a sample of
 them and runs the tests. ``mutmut run`` collects the tests anew for every mutant, which

@@ -138,7 +138,9 @@ def test_embeddings_of_one_dimension_and_many_classes():
 
 
 def test_what_cannot_be_drawn_is_refused_in_words(sampler, pool, blobs):
-    with pytest.raises(TypeError, match=r"'explanation' must be what 'explain' .* got list"):
+    with pytest.raises(
+        TypeError, match=r"'explanation' must be the result of 'explain' .* got list"
+    ):
         plot.explanation(sampler.explain(pool, [0]).rows())
     vote = AutoALSampler(strategies=["margin"], batch_builder="top", random_state=0)
     with pytest.raises(NotFittedError):

@@ -1,4 +1,4 @@
-"""Mixing: ask several strategies together and make one batch of their answers."""
+"""Mixing: run several strategies and build one batch from their utilities."""
 
 from ._batch import Batch
 from ._builders import BUILDERS, build_batch

@@ -1,4 +1,4 @@
-"""A batch with the reasons of its picks: the values that its builder computed for each."""
+"""Batch: picks with their reasons, the values that the builder computed for each pick."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ def no_reasons() -> Reasons:
 
 @dataclass(frozen=True)
 class Batch:
-    """Picks of a builder, and a function that computes the reasons of them.
+    """Picks of a builder, and a function that computes their reasons.
 
     Attributes
     ----------
     picks : Tensor of shape (b,), dtype int64
         Distinct rows, best first.
     reasons : callable
-        Returns a dict of columns (b,), numbers or texts, one value a pick. It costs time
-        of its own, so it is only called where a query is explained.
+        Returns a dict of columns (b,), numbers or texts, with one value per pick. This takes
+        additional time, so it is called only when a query is explained.
 
     """
 
@@ -39,14 +39,14 @@ class Batch:
     reasons: Callable[[], Reasons] = no_reasons
 
     def within(self, rows: Tensor) -> Batch:
-        """Return the batch with picks as rows of the whole, of which this saw ``rows``."""
+        """Return the batch with picks as rows of the whole pool, of which this is ``rows``."""
         return Batch(rows[self.picks], self.reasons)
 
 
 def coverage_reasons(
     picks: Tensor, targets: Tensor, weights: Tensor, labeled: Tensor, width: float
 ) -> Reasons:
-    """Return what each pick of a greedy coverage adds to the labelled samples and earlier picks.
+    """Compute the coverage that each pick adds to the labelled samples and earlier picks.
 
     Parameters
     ----------
@@ -64,10 +64,10 @@ def coverage_reasons(
     Returns
     -------
     reasons : dict of str to ndarray of shape (b,)
-        ``newly_covered``: share of the weight of all targets that the pick covers and
-        nothing before it did. ``nearest``: the nearest labelled sample or earlier pick, as
+        ``newly_covered``: share of the weight of all targets that the pick adds to the
+        coverage. ``nearest``: the nearest labelled sample or earlier pick, as
         ``"labelled 3"`` (row of the labelled set) or ``"pick 1"`` (place in the batch).
-        ``similarity``: kernel value of the pick to it, from 0 to 1.
+        ``similarity``: kernel value of the pick and this sample, from 0 to 1.
 
     """
     b, device = len(picks), targets.device
@@ -91,7 +91,7 @@ def coverage_reasons(
 
 
 def _nearest_before(picks: Tensor, labeled: Tensor, width: float) -> tuple[np.ndarray, np.ndarray]:
-    """Name, and kernel value, of the labelled sample or earlier pick nearest to each pick."""
+    """Find the labelled sample or earlier pick nearest to each pick: names and kernel values."""
     others = torch.cat([labeled, picks])
     kernel = GaussianKernel(picks, others, width)
     n_labeled, names, values = len(labeled), [], []

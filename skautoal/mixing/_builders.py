@@ -25,7 +25,7 @@ BUILDER_NEEDS = {
     "kmeans++": ("gradient_factors",),
 }
 
-_SHARPNESS = 4.0  # power of the rank that makes a weight of it
+_SHARPNESS = 4.0  # a weight is this power of the rank
 
 
 def build_batch(
@@ -55,7 +55,7 @@ def build_batch(
     n_instances : int
         Size of the batch, at most n.
     rng : RandomState
-        Decides ties and draws.
+        Controls tie-breaking and random draws.
 
     Returns
     -------
@@ -81,8 +81,8 @@ def build_batch(
 def _stochastic(
     weights: Tensor, n_instances: int, order: Tensor, rng: np.random.RandomState
 ) -> Batch:
-    """Top of the log weights plus Gumbel noise."""
-    # Uniform numbers go along the random order: they follow the rows.
+    """Pick the highest log weights plus Gumbel noise."""
+    # Drawn along the random order, so that shuffling the pool shuffles the noise with it.
     uniform = torch.as_tensor(rng.random_sample(len(weights)), device=weights.device)
     gumbel = torch.empty_like(uniform)
     gumbel[order] = -(-uniform.clamp_min(1e-300).log()).log()
@@ -93,7 +93,7 @@ def _stochastic(
 def _weighted_kmeans(
     signals: Signals, weights: Tensor, n_instances: int, order: Tensor, rng: np.random.RandomState
 ) -> Batch:
-    """k-means++ seeding on the gradient factors, with weights."""
+    """Pick by k-means++ seeding on the gradient factors, with weights."""
     A, H = signals.gradient_factors
     distances = FactorDistances(A[order], H[order])
     along = kmeans_plusplus(distances, n_instances, rng, weights[order], first="weighted")
@@ -112,7 +112,7 @@ def _weighted_kmeans(
 def herding_reasons(
     signals: Signals, weights: Tensor, picks: Tensor, order: Tensor, width: float = KERNEL_WIDTH
 ) -> Reasons:
-    """Return the coverage that each pick of :func:`skautoal.ops._herding.herding` adds."""
+    """Compute the coverage that each pick of :func:`skautoal.ops._herding.herding` adds."""
     targets = order if len(order) <= EXACT_BELOW else order[:MAX_TARGETS]
     H = signals.embeddings
     labeled = H[:0] if signals.labeled is None else signals.labeled.embeddings

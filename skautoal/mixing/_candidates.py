@@ -1,4 +1,4 @@
-"""K named strategies that are asked together: their lists, seeds, errors and shared pass."""
+"""Candidates: named strategies that run together, their seeds, errors and shared signals."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from ._failures import CandidatesFailed, named_error
 
 
 class Candidates:
-    """Named strategies that are asked about the same signals.
+    """Named strategies that run on the same signals.
 
-    Every strategy of a sampler runs through this class, so that checks, seeds and errors
-    are the same wherever it is asked.
+    All strategies of a sampler run through this class, so that checks, seeds and errors
+    are the same everywhere.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class Candidates:
         Distinct names, each with its strategy.
     on_error : {"raise", "drop"}, default="raise"
         ``"raise"``: the first error is raised, with the name of its strategy. ``"drop"``:
-        the errors of one piece of work are raised together as CandidatesFailed, for
+        the errors of one call are raised together as CandidatesFailed, for
         :func:`without_failing`.
     n_jobs : int or None, default=None
         Threads that run the strategies side by side.
@@ -66,7 +66,7 @@ class Candidates:
         return [strategy for _, strategy in self.pairs]
 
     def seed(self, seed: int, k: int) -> int:
-        """Return the seed of candidate k in a piece of work."""
+        """Return the seed of candidate k, derived from that of a call."""
         return derive_seed(seed, "candidate", k)
 
     def without(self, names: Collection[str]) -> Candidates:
@@ -79,7 +79,7 @@ class Candidates:
         return self.without(set(self.names) - {name})
 
     def compute(self, signals: Signals, also: Collection[str] = ()) -> None:
-        """Check that the signals of all candidates can be had, and compute them in one pass.
+        """Check that the signals of all candidates are available; compute them in one pass.
 
         Parameters
         ----------
@@ -127,7 +127,7 @@ class Candidates:
     def evaluate_first(
         self, signals: Signals, n_instances: int, seed: int
     ) -> tuple[Tensor, Tensor]:
-        """Picks and utilities of the first candidate, as :meth:`Strategy.evaluate` gives them."""
+        """Return picks and utilities of the first candidate, as :meth:`Strategy.evaluate`."""
         first = self.only(self.names[0])
 
         def evaluate(_: int, strategy: Strategy) -> tuple[Tensor, Tensor]:
@@ -139,7 +139,7 @@ class Candidates:
         return answer
 
     def rankings(self, signals: Signals, n_instances: int, seed: int) -> list[Tensor]:
-        """Picks of every candidate, best first: K tensors (n_instances,)."""
+        """Return the picks of every candidate, best first: K tensors (n_instances,)."""
         self.compute(signals)
         return self.run(lambda k, strategy: strategy.pick(signals, n_instances, self.seed(seed, k)))
 
@@ -147,7 +147,7 @@ class Candidates:
         if error is None:
             return
         if isinstance(error, InvalidSamplesError):
-            raise error  # found while the pool was read: no strategy is at fault
+            raise error  # the samples are invalid, not the strategy that read them
         named = named_error(name, error)
         if self.on_error == "raise":
             raise named from (None if named is error else error)
@@ -176,7 +176,8 @@ def named_strategies(
     strategies : "auto", "paper" or list
         See :class:`~skautoal.AutoALSampler`.
     has : callable, optional
-        Tells which signals can be had; ``"auto"`` leaves out what needs others.
+        Returns True for a signal that is available; ``"auto"`` leaves out strategies that
+        need others.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Failing strategies: raise an error that names them, or go on without them."""
+"""Failing strategies: raise an error that names them, or continue without them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class CandidatesFailed(Exception):
 def named_error(name: str, error: Exception) -> Exception:
     """Return an error whose message begins with the strategy.
 
-    Errors of skautoal's own say already which strategy they are about.
+    The messages of skautoal's own errors name it already.
     """
     if isinstance(error, SkautoalError) or str(error).startswith(f"Strategy {name}"):
         return error
@@ -33,7 +33,7 @@ def named_error(name: str, error: Exception) -> Exception:
 def without_failing(
     candidates: Candidates, work: Callable[[Candidates], Any]
 ) -> tuple[Any, Candidates, dict[str, str]]:
-    """Do ``work(candidates)``; leave out candidates that fail, and do it again.
+    """Call ``work(candidates)``, and repeat it without the candidates that fail.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def without_failing(
     answer : object
         The value that ``work`` returned.
     candidates : Candidates
-        Those that are left.
+        Candidates that did not fail.
     dropped : dict of str to str
         Names of the others, with the reason.
 

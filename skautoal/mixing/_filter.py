@@ -1,4 +1,4 @@
-"""Progressive filtering: samples that no strategy picks leave the pool first."""
+"""Progressive filtering: remove samples from the pool that no strategy picks."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def progressive_filter(
     n_subsets: int,
     seed: int,
 ) -> Tensor:
-    """Keep the rows of the pool that some candidate picks, round after round.
+    """Keep the rows of the pool that any candidate picks, round after round.
 
-    In each round every candidate picks a batch from each of a few random halves of what
-    is left. The union of these picks is what is left next. A sample that resembles a
-    better one gets its chance in a half without that one.
+    In each round every candidate picks a batch from each of a few random halves of the
+    rows that are left, and only these picks stay. A sample that resembles a better one
+    can be picked from a half that does not contain the better one.
 
     Parameters
     ----------
@@ -40,11 +40,11 @@ def progressive_filter(
     n_instances : int
         Size of the batch b; at least min(b, n) rows are left.
     n_rounds : int
-        Rounds R; none leaves the pool as it is.
+        Rounds R; 0 keeps the whole pool.
     n_subsets : int
         Random halves J in each round; at most M J b rows survive it.
     seed : int
-        Decides the halves, ties and draws.
+        Seed of the halves, tie-breaking and random draws.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Joint herding: a batch that covers what is uncertain, in inputs and embeddings at once.
+"""Joint herding: a batch that covers uncertain regions, in inputs and embeddings at once.
 
 Greedy coverage as in MaxHerding (Bae et al., ECCV 2024) and UncertaintyHerding (Bae et al.,
 ICLR 2025), with three changes for which docs/does_it_work.md has the evidence: points are
@@ -25,51 +25,52 @@ from ._batch import Batch, Reasons, coverage_reasons, merged
 # Unrelated centred points of length 1 are 1.4 apart.
 _WIDTH = 1.0
 
-_HALF_TRUST = 20.0  # labels a class at which uncertainty has half of its say
-_LEAST = 1e-6  # of an uncertainty: a power of 0 would be 1
+_HALF_LABELS = 20.0  # labels per class at which the exponent of uncertainty is 1/2
+_LEAST = 1e-6  # least uncertainty, since 0 to the power of 0 would be 1
 _EXACT_BELOW = 5_000
 _MAX_TARGETS = 2_000
 _MAX_CANDIDATES = 2_000
 
 
 def joint_herding(signals: Signals, scores: Tensor, n_instances: int, order: Tensor) -> Batch:
-    """Pick greedily samples that score high and cover the uncertain part of the pool.
+    """Pick samples greedily that score high and cover the uncertain part of the pool.
 
     Parameters
     ----------
     signals : Signals
-        Of the pool; needs logits and embeddings. Inputs are used where they are an array
-        of floating-point numbers that can be read by row.
+        Signals of the pool; needs logits and embeddings. Inputs are used if they are
+        floating-point numbers and can be read by row.
     scores : Tensor of shape (n,)
         Higher is better; only their order matters.
     n_instances : int
         Size of the batch, at most n.
     order : Tensor of shape (n,)
-        Random permutation: breaks ties, draws the targets of a large pool.
+        Random permutation that breaks ties and draws the targets of a large pool.
 
     Returns
     -------
     batch : Batch
-        The reasons are those of :func:`coverage_reasons`, and the two factors on what a
-        pick gains: ``uncertainty_weight`` (u^a) and ``score_weight`` (s^a).
+        The reasons are those of :func:`coverage_reasons` and the two factors of the gain of
+        a pick: ``uncertainty_weight`` (u^a) and ``score_weight`` (s^a).
 
     Notes
     -----
     Pick i maximises ``(u_i s_i)^a sum_j u_j^a max(0, k_ij - c_j)`` with u one minus the
-    calibrated margin, s the rank of the score, c_j what labelled and picked samples cover
-    of j, and ``a = r / (r + 20)`` with r labels a class: nearly pure coverage at the
-    start, when a net of few labels does not know what it does not know. Exact up to 5,000
-    rows; above, targets are 2,000 random rows and candidates the 2,000 (or five batches)
-    whose weight ``(u_i s_i)^a``, times a random number between 0 and 1, is largest.
+    calibrated margin, s the rank of the score, c_j how well labelled samples and earlier
+    picks cover j, and ``a = r / (r + 20)`` with r labels per class. With few labels this is
+    nearly pure coverage, because the uncertainty of a net trained on so little is not
+    reliable. It is exact up to 5,000 rows. Above, the targets are 2,000 random rows, and
+    the candidates the 2,000 (or five batches) whose weight ``(u_i s_i)^a``, times a random
+    number between 0 and 1, is largest.
     """
-    a = _trust(signals)
-    u = _trusted_uncertainty(signals)
+    a = _exponent(signals)
+    u = _weighted_uncertainty(signals)
     s = (average_ranks(scores) / len(scores)).to(u.dtype) ** a
     own = u * s
     candidates = targets = order
     if len(order) > _EXACT_BELOW:
         n_candidates = max(_MAX_CANDIDATES, 5 * n_instances)
-        # Along the random order, place over length is a random number that follows the row.
+        # Random numbers along the random order: shuffling the pool shuffles them with it.
         draw = torch.empty_like(u)
         draw[order] = torch.linspace(0, 1, len(order), dtype=u.dtype, device=u.device)
         candidates = top_k(own * draw, min(n_candidates, len(order)), order)
@@ -88,8 +89,8 @@ def joint_herding(signals: Signals, scores: Tensor, n_instances: int, order: Ten
     return Batch(picks, reasons)
 
 
-def _trusted_uncertainty(signals: Signals) -> Tensor:
-    """One minus the margin, calibrated, to the power of how far it is trusted, (n,) float32.
+def _weighted_uncertainty(signals: Signals) -> Tensor:
+    """Compute one minus the calibrated margin, to the power of the exponent, (n,) float32.
 
     The temperature of the margin is the one that suits the labelled samples, as in
     :class:`~skautoal.strategies.UncertaintyHerding`.
@@ -99,25 +100,25 @@ def _trusted_uncertainty(signals: Signals) -> Tensor:
     if labeled is not None and codes is not None and labeled.has("logits"):
         temperature = fit_temperature(labeled.logits, codes)
     u = 1 - margin((signals.logits / temperature).softmax(dim=1)).float()
-    return u.clamp_min(_LEAST) ** _trust(signals)
+    return u.clamp_min(_LEAST) ** _exponent(signals)
 
 
 def _joint_views(
     signals: Signals, candidates: Tensor, targets: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Candidates, targets and labelled samples as points of length 1.
+    """Return candidates, targets and labelled samples as points of length 1.
 
     Parameters
     ----------
     signals : Signals
-        Of the pool.
+        Signals of the pool.
     candidates, targets : Tensor of shape (m,), Tensor of shape (t,)
         Rows; the mean of the targets is the origin.
 
     Returns
     -------
     A, B, L : Tensor of shape (m, d), Tensor of shape (t, d), Tensor of shape (l, d)
-        Embeddings and, where there are any, inputs side by side, with the same weight.
+        Embeddings and, if they can be used, inputs side by side, with the same weight.
         B is A where candidates and targets are the same object.
     """
     labeled = signals.labeled
@@ -134,19 +135,19 @@ def _joint_views(
 
 
 def _centred(*parts: Tensor) -> list[Tensor]:
-    """Parts of one space, relative to the mean of the second, with rows of length 1."""
+    """Centre parts of one space at the mean of the second, and scale rows to length 1."""
     mean = parts[1].float().mean(0)
     return [normalize_rows(part.float() - mean) for part in parts]
 
 
-def _trust(signals: Signals) -> float:
-    """Exponent of uncertainty and scores: 0 without labels, towards 1 with many."""
+def _exponent(signals: Signals) -> float:
+    """Return the exponent of uncertainty and scores: 0 without labels, near 1 with many."""
     n_labeled = 0 if signals.labeled is None else signals.labeled.n_samples
-    return n_labeled / (n_labeled + _HALF_TRUST * signals.n_classes)
+    return n_labeled / (n_labeled + _HALF_LABELS * signals.n_classes)
 
 
 def _has_inputs(signals: Signals) -> bool:
-    """Return True if there are raw samples between which distances have a meaning."""
+    """Return True if there are raw samples whose distances are meaningful."""
     if not signals.has("network"):
         return False
     X = signals.X

@@ -1,4 +1,4 @@
-"""Utilities of all candidates on one scale: in [0, 1], one column a strategy."""
+"""Utilities of all candidates on one scale, [0, 1], with one column per strategy."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def candidate_utilities(
     seed: int,
     also: Collection[str] = (),
 ) -> Tensor:
-    """Run every candidate once and put the answers on one scale.
+    """Run every candidate once and put their utilities on one scale.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def candidate_utilities(
         its first m = 5 b picks for one that builds batches. ``"binary"``: 1 for the b
         samples the strategy would pick, else 0 (equation 2 of the paper).
     seed : int
-        Decides ties and random draws; each candidate has its own stream.
+        Seed of tie-breaking and random draws; each candidate has its own stream.
     also : collection of str, default=()
         Signals that are read later, computed in the same pass.
 
@@ -79,7 +79,7 @@ def _utilities(
         scores = strategy.scores(signals, seed)
         if kind == "rank":
             return (average_ranks(scores) / n).float()
-        order = torch.arange(n, device=signals.device)  # ties are real: share them below
+        order = torch.arange(n, device=signals.device)  # ties are shared below
         utilities[top_k(scores, n_instances, order)] = 1.0
         return _share_ties(utilities, scores, n_instances)
     if kind == "rank":
@@ -90,7 +90,7 @@ def _utilities(
 
 
 def _checked(strategy: Strategy, column: Any, like: Tensor) -> Tensor:
-    """Utilities of a strategy that has an ``evaluate`` of its own, which nobody has checked."""
+    """Check the utilities of a batch strategy, which may have its own ``evaluate``."""
     if not isinstance(column, Tensor) or column.shape != like.shape:
         shape = tuple(getattr(column, "shape", ()))
         raise StrategyOutputError(
@@ -106,7 +106,7 @@ def _checked(strategy: Strategy, column: Any, like: Tensor) -> Tensor:
 
 
 def _share_ties(utilities: Tensor, scores: Tensor, k: int) -> Tensor:
-    """Spread the picks among all samples tied at the border of the top k."""
+    """Divide the remaining picks among all samples tied at the border of the top k."""
     border = scores[utilities > 0].min()
     tied = scores == border
     taken = (scores > border).sum()
@@ -114,18 +114,18 @@ def _share_ties(utilities: Tensor, scores: Tensor, k: int) -> Tensor:
 
 
 def equal_weights(utilities: Tensor, order: Tensor | None = None) -> Tensor:
-    """Equal weights of distinct candidates, (K,); candidates that agree share one weight.
+    """Compute equal weights of the candidates, (K,); those that agree share one weight.
 
-    Candidates whose utilities have Kendall's tau above 0.95 (on the first 2,000 rows
-    along ``order``, a random permutation) form groups; each group weighs the same, and
-    its members divide the weight.
+    Candidates whose utilities have a Kendall's tau above 0.95 (on the first 2,000 rows
+    along ``order``, a random permutation) form a group. All groups have the same weight,
+    which is divided among the members.
 
     Parameters
     ----------
     utilities : Tensor of shape (n, K)
         The candidates' utilities.
     order : Tensor of shape (n,), optional
-        Permutation of the rows; as they come by default.
+        Permutation of the rows; by default they stay in their order.
 
     Returns
     -------
@@ -152,10 +152,10 @@ def equal_weights(utilities: Tensor, order: Tensor | None = None) -> Tensor:
 def _agree(a: np.ndarray, b: np.ndarray) -> bool:
     """Return True if Kendall's tau of two columns of integers 0..m-1, (m,), exceeds 0.95.
 
-    Then less than 2.5 % of all pairs of rows are in opposite order in them. Sorted by one
-    and by the other, with ties broken by the other, rows lie apart by at most two places
-    a pair in opposite order (Diaconis & Graham 1977): where they lie farther apart, which
-    is told by two sorts, tau need not be computed.
+    Then fewer than 2.5 % of all pairs of rows are in opposite order. Sort the rows by each
+    column, with ties broken by the other one. The distances between the two places of each
+    row sum to at most two per pair in opposite order (Diaconis & Graham 1977). If the sum
+    is larger, tau need not be computed.
     """
     m = len(a)
     apart = np.abs(_places(a * m + b) - _places(b * m + a)).sum()
@@ -163,7 +163,7 @@ def _agree(a: np.ndarray, b: np.ndarray) -> bool:
 
 
 def _places(keys: np.ndarray) -> np.ndarray:
-    """Place of each of the keys (m,) when they are sorted; equal ones keep their sequence."""
+    """Return the place of each key, (m,), when they are sorted; the sort is stable."""
     sequence = np.arange(len(keys))
     places = np.empty_like(sequence)
     places[np.argsort(keys * len(keys) + sequence)] = sequence  # quicker than a stable sort

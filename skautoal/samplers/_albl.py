@@ -23,11 +23,12 @@ class ALBLSampler(BanditSampler):
 
     .. math:: p_k = (1 - K p_{\min}) \frac{w_k}{\sum_j w_j} + p_{\min}
 
-    and gives the best of its samples that are left. Once their labels are taught, each
-    sample i that was drawn with probability :math:`q_i`, the sum of the :math:`p_k` of
-    all strategies that would have picked it, rewards these strategies with 1 if the
-    retrained model is right about it, weighted by importance:
-    :math:`\hat r_k = \sum_i [f(x_i) = y_i] / q_i`. With :math:`\hat v_k = \sum_i 1 / p_k`,
+    and picks the best of its samples that are left. When ``teach`` adds the labels, each
+    sample i rewards all strategies that would have picked it, if the retrained model
+    predicts its label. The reward is weighted by importance:
+    :math:`\hat r_k = \sum_i [f(x_i) = y_i] / q_i`, where :math:`q_i`, the sum of the
+    :math:`p_k` of these strategies, is the probability with which the sample was drawn.
+    With :math:`\hat v_k = \sum_i 1 / p_k`,
 
     .. math:: w_k \leftarrow w_k \exp\left(\frac{p_{\min}}{2} \left(\hat r_k
               + \hat v_k \sqrt{\frac{\ln (K / \delta)}{K T}}\right)\right).
@@ -43,10 +44,10 @@ class ALBLSampler(BanditSampler):
     delta : float, default=0.1
         Probability with which the regret bound of EXP4.P may fail.
     p_min : float or None, default=None
-        Least probability of a strategy, at most 1 / K. None: sqrt(ln K / (K T)), or 1 / K
+        Minimum probability of a strategy, at most 1 / K. None: sqrt(ln K / (K T)), or 1 / K
         if that is less.
     horizon : int, default=1000
-        T, the number of labels that will be asked for in all.
+        Total number T of labels that will be asked for.
     signals : SignalOptions or None, default=None
         How the signals are computed.
     classes : array-like or None, default=None
@@ -56,7 +57,7 @@ class ALBLSampler(BanditSampler):
     on_error : {"raise", "drop"}, default="raise"
         How to treat a strategy that fails; see :class:`~skautoal.AutoALSampler`.
     random_state : int, RandomState or None, default=None
-        Decides training, ties and draws.
+        Controls training, tie-breaking and random draws.
 
     Attributes
     ----------
@@ -69,19 +70,19 @@ class ALBLSampler(BanditSampler):
     arm_weights_ : ndarray of shape (K,)
         Weights w, scaled to mean 1; all 1 after ``fit``.
     last_query_ : structured ndarray of shape (b,) or None
-        One row a pick of the last query, until it is taught: ``row_hash`` of the sample,
-        ``arm`` that was drawn, ``advice``: which arms would have picked the same.
+        One row per pick of the last query, until its labels are taught: ``row_hash`` of the
+        sample, ``arm`` that was drawn, and ``advice``, the arms that would have picked it.
     strategy_weights_ : dict of str to dict of str to float
-        Probability p of each strategy on the ``"pool"``, its share of the ``"batch"``.
+        Probability p of each strategy on the ``"pool"``, and its share of the ``"batch"``.
     timings_ : dict of str to float
         Seconds of each stage.
 
     Notes
     -----
-    A batch is b draws with the model and w held still. In the paper a query is one
-    sample, and the reward of its arm the importance-weighted accuracy on everything
-    queried so far; the arms of a batch would all share that one number, so here each
-    sample gives a reward of its own. With costs, draws that were passed over give none.
+    A batch is b draws, during which the model and w do not change. In the paper a query is
+    one sample, and the reward of its arm is the importance-weighted accuracy on everything
+    queried so far. All arms of a batch would share that number, so here each sample gives
+    its own reward. With costs, draws that were skipped give none.
 
     References
     ----------
@@ -153,7 +154,7 @@ class ALBLSampler(BanditSampler):
         self.arm_weights_ = np.ones(len(self._arms))
 
     def _least(self, K: int) -> float:
-        """Least probability of one of K arms."""
+        """Return the minimum probability of one of K arms."""
         if self.p_min is not None:
             return self.p_min
         return min(1 / K, math.sqrt(math.log(K) / (K * self.horizon)))
@@ -209,7 +210,7 @@ def exp4p_update(
     p : ndarray of shape (K,)
         Probabilities of the arms at the time of the draws.
     advice : ndarray of bool of shape (m, K)
-        Which arms would have picked the sample of each draw.
+        True for the arms that would have picked the sample of a draw.
     rewards : ndarray of shape (m,)
         In [0, 1].
     p_min, delta, horizon

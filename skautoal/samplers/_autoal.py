@@ -1,4 +1,4 @@
-"""AutoALSampler: ask several query strategies at once, weigh them, and build one batch."""
+"""AutoALSampler: mix the utilities of several query strategies and build one batch."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from ._rounds import PreviousRound
 
 
 class AutoALSampler(StrategiesSampler):
-    """Choose samples to label by asking several query strategies at once.
+    """Choose samples to label by mixing several query strategies.
 
-    Every strategy scores every sample. The scores are mixed, with equal weights by default.
-    A batch builder turns the mixed scores into a batch: by default joint herding, which
-    covers the uncertain part of the pool in inputs and embeddings. With
-    ``search=Search()`` a differentiable search learns how much weight to give each
-    strategy for each sample (AutoAL, [1]_).
+    Every strategy rates every sample, and the ratings are mixed, with equal weights by
+    default. A batch builder turns the mixed scores into a batch: by default joint herding,
+    which covers the uncertain part of the pool in inputs and embeddings. With
+    ``search=Search()`` a differentiable search learns the weight of each strategy for each
+    sample (AutoAL, [1]_).
 
     Parameters
     ----------
@@ -42,18 +42,19 @@ class AutoALSampler(StrategiesSampler):
     strategies : "auto", "paper" or list, default="auto"
         The candidates: strategy objects, names (see
         :func:`skautoal.strategies.list_strategies`), functions of the signals, or
-        ``(name, strategy)`` pairs, whose parameters are then reached as
-        ``name__parameter``. ``"paper"`` are AutoAL's seven; three of them need a net
-        with a dropout layer, and ``"auto"`` leaves out those that the net cannot serve.
+        ``(name, strategy)`` pairs, whose parameters can be set as ``name__parameter``.
+        ``"paper"``: the seven of the AutoAL paper, three of which need a net with dropout.
+        ``"auto"``: the same, without those that the net cannot support.
     n_instances : int, default=10
         Size of a batch.
     search : "auto", "paper", Search or None, default="auto"
         How the weights of the strategies are set. None: equal weights. A
-        :class:`~skautoal.Search`: learned for each sample. ``"paper"``: the equations of
-        the paper. ``"auto"``: the best by our benchmarks, for now equal weights.
+        :class:`~skautoal.Search`: weights that are learned for each sample. ``"paper"``:
+        weights learned as in the paper. ``"auto"``: the best in our benchmarks, for now
+        equal weights.
     batch_builder : str, default="auto"
-        How scores become a batch. ``"top"``: the highest. ``"stochastic"``: random draws
-        by score. ``"herding"``: greedy coverage of high-scoring regions.
+        How scores become a batch. ``"top"``: the highest scores. ``"stochastic"``: random
+        draws by rank. ``"herding"``: greedy coverage of high-scoring regions.
         ``"joint_herding"``: greedy coverage of uncertain regions, in inputs and
         embeddings at once, by high-scoring samples; uncertainty and scores count more
         the more labels there are. ``"kmeans++"``: k-means++ on score-weighted gradients.
@@ -65,18 +66,19 @@ class AutoALSampler(StrategiesSampler):
         All classes, if some may have no label yet.
     on_nonfinite : {"raise", "skip"}, default="raise"
         How to treat samples of a pool that contain NaN or infinity. ``"raise"``: an error
-        that names the first of them. ``"skip"``: the answer is that of the pool without
-        them, as rows of the pool with them. That takes one more reading, and an array or a
-        tensor, in memory or on disk, or a dict of them.
+        that names the first of them. ``"skip"``: picks from the other samples, as rows of
+        the whole pool. This reads the pool once more, which must be an array or tensor, in
+        memory or on disk, or a dict of them.
     on_error : {"raise", "drop"}, default="raise"
         How to treat a strategy that raises an error or returns NaN, wrong shapes or wrong
-        indices. ``"raise"``: an error that names it. ``"drop"``: a warning that names it;
-        the answer is that of a sampler made without it. The next query tries again what
-        one query dropped; what ``fit`` dropped is out until the next fit.
+        indices. ``"raise"``: an error that names it. ``"drop"``: a warning that names it,
+        and the picks of a sampler without this strategy. A strategy that a query drops is
+        tried again in the next query; one that ``fit`` drops, in the next ``fit``.
     n_jobs : int or None, default=None
-        Threads that run the strategies side by side; does not change any result.
+        Number of threads that run the strategies in parallel; does not change any result.
     random_state : int, RandomState or None, default=None
-        Decides everything: initial weights, training, dropout masks, splits, ties.
+        Controls all randomness: initial weights, training, dropout masks, splits and
+        tie-breaking.
     verbose : int, default=0
         1 prints the time of each stage of ``fit`` and ``query``, and shows a progress bar
         of the search.
@@ -92,22 +94,21 @@ class AutoALSampler(StrategiesSampler):
     strategies_ : list of (str, Strategy)
         The candidates with their names, without those that ``fit`` dropped.
     dropped_strategies_ : dict of str to str
-        Names of the strategies that the last fit or query left out, with the reason.
+        Names of the strategies that the last fit or query dropped, with the reason.
     strategy_weights_ : dict of str to dict of str to float
         Mean weight of each strategy: over the ``"labeled"`` samples after ``fit``, if
-        the weights are learned, over the ``"pool"`` and the ``"batch"`` of the last query.
+        the weights are learned; over the ``"pool"`` and the ``"batch"`` after a query.
     search_history_ : structured ndarray or None
-        One row a step: phase, step, temperature tau, objective and its two parts,
-        ranking loss, and norm of the gradient into SearchNet. None where nothing is
-        learned.
+        One row per step: phase, step, temperature tau, objective and its two parts,
+        ranking loss, and norm of the gradient of SearchNet. None if nothing is learned.
     timings_ : dict of str to float
         Seconds of each stage of the last fit and query: training, signals, each
         strategy, search, batch.
 
     Notes
     -----
-    A query changes no state but ``strategy_weights_``, ``search_history_``, ``timings_``
-    and ``dropped_strategies_``, which describe it; the same pool gives the same answer.
+    A query only sets ``strategy_weights_``, ``search_history_``, ``timings_`` and
+    ``dropped_strategies_``, which describe it. The same pool always gives the same picks.
 
     References
     ----------
@@ -132,7 +133,7 @@ class AutoALSampler(StrategiesSampler):
 
     _parameter_constraints: dict = {
         **StrategiesSampler._parameter_constraints,
-        "search": "no_validation",  # resolved_search says what is wrong with it
+        "search": "no_validation",  # resolved_search checks it
         "batch_builder": [StrOptions({"auto", *BUILDERS})],
         "n_jobs": [Integral, None],
         "verbose": ["verbose"],
@@ -210,7 +211,7 @@ class AutoALSampler(StrategiesSampler):
     ) -> Answer:
         round_ = replace(self._round, timings={})
         history = None
-        if candidates.names != self._round.names:  # some failed: learn without them
+        if candidates.names != self._round.names:  # some were dropped: learn without them
             round_ = replace(round_, names=candidates.names, net=None, labels=None, history=None)
             if self._round.net is not None:
                 round_.learn(self._task, self._labeled_signals(), candidates)
@@ -244,7 +245,7 @@ class AutoALSampler(StrategiesSampler):
 
 
 def stage_report(what: str, timings: dict[str, float]) -> str:
-    """Return one line that names what was done and the seconds of its longest stages."""
+    """Return one line with the seconds of the longest stages of a fit or query."""
     longest = sorted(timings.items(), key=lambda item: -item[1])[:4]
     stages = ", ".join(f"{stage} {seconds:.2f} s" for stage, seconds in longest)
     return f"[AutoALSampler] {what}: {stages}"

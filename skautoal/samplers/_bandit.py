@@ -1,8 +1,8 @@
-"""BanditSampler: samplers that learn from the labels of the samples that they asked for.
+"""BanditSampler: base of samplers that learn from the labels of their picks.
 
-Each pick of a batch is drawn by an arm of a bandit, a strategy. The query remembers the
-arm of each sample; ``teach`` finds these samples among the newly labelled ones by the
-hash of their content, and updates the arms.
+For each pick of a batch the bandit draws an arm, which is a strategy. The query records the
+arm of each sample. ``teach`` finds these samples among the newly labelled ones by the hash
+of their content, and updates the arms.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from ._result import Answer
 class BanditSampler(StrategiesSampler):
     """Base of bandits over strategies.
 
-    Subclasses implement ``_reset_arms``, ``_draw_arms`` and ``_update``. What they know of
-    an arm is kept by the name of its strategy, so that a query that drops a strategy
-    draws among the others.
+    Subclasses implement ``_reset_arms``, ``_draw_arms`` and ``_update``. Arms are identified
+    by the names of their strategies, so that a query that drops a strategy draws among the
+    others.
 
     Parameters
     ----------
@@ -45,18 +45,18 @@ class BanditSampler(StrategiesSampler):
 
     @abstractmethod
     def _draw_arms(self, arms: np.ndarray, n_draws: int, rng: np.random.RandomState) -> np.ndarray:
-        """Draw the arms of a batch among some of them, (n_draws,) integers below K."""
+        """Draw the arms of a batch from ``arms``, (n_draws,) integers below K."""
 
     @abstractmethod
     def _update(self, draws: np.ndarray, rows: np.ndarray) -> None:
-        """Reward the arms: ``draws`` of ``last_query_`` got the labels of ``rows``.
+        """Update the arms after ``draws`` of ``last_query_`` have been labelled.
 
-        The sampler is fitted on the new labels already; ``rows`` are positions in
-        ``y_labeled_``. Both may be empty.
+        The sampler is already fitted on the new labels. ``rows`` are the positions of the
+        draws in ``y_labeled_``. Both may be empty.
         """
 
     def _probabilities(self) -> dict[str, float] | None:
-        """Return the probability of each arm, if there is one before the draw."""
+        """Return the probability of each arm, if it is known before the draw."""
         return None
 
     def _reset(self) -> None:
@@ -71,9 +71,9 @@ class BanditSampler(StrategiesSampler):
         ----------
         X : array-like of shape (n_new, ...)
             Samples, in the container that ``fit`` was given. Those of the last query are
-            recognised by their content, in any order; others update no arm.
+            recognised by their content, in any order; others do not update an arm.
         y : array-like of shape (n_new,)
-            Their labels; new classes are welcome.
+            Their labels, which may include new classes.
 
         Returns
         -------
@@ -84,13 +84,13 @@ class BanditSampler(StrategiesSampler):
             return self.fit(X, y)
         draws, rows = self._answers(X)
         before = len(self.y_labeled_)
-        # If the update fails, the labels go as well: kept, they would be taught twice.
+        # If the update fails, the labels are removed too: a second call would add them twice.
         with all_or_nothing(self):
             super().teach(X, y)
             if self._arms == [name for name, _ in self.strategies_]:
                 self._update(draws, before + rows)
                 self.last_query_ = None
-            else:  # set_params brought others, of which nothing is known
+            else:  # set_params has changed the strategies
                 self._reset()
         return self
 
@@ -124,7 +124,7 @@ class BanditSampler(StrategiesSampler):
 
     def _remember(self, X: Any, indices: np.ndarray, memo: Any) -> None:
         fields = [("row_hash", np.uint64), ("arm", np.int64), ("advice", bool, (len(self._arms),))]
-        # A budget may be filled up with samples that no arm brought.
+        # With a budget, the rest of a batch may be samples that no arm picked.
         indices = indices[np.isin(indices, list(memo))]
         query = np.zeros(len(indices), dtype=fields)
         if len(indices):
@@ -143,18 +143,18 @@ class BanditSampler(StrategiesSampler):
         pairs = []
         if waiting:
             for row, key in enumerate(self._row_keys(checked).tolist()):
-                # Samples of equal content are answered one after the other.
+                # Samples of equal content are matched one after the other.
                 if waiting.get(key):
                     pairs.append((waiting[key].pop(0), row))
         draws, rows = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
         return draws, rows
 
     def _row_keys(self, checked: Any) -> np.ndarray:
-        """Hash the content of each row, independently of the rows that come with it."""
+        """Hash the content of each row, independently of the other rows."""
         if self._task.transformer is None:
             return self._hash(checked)
         # A transformer that multiplies matrices rounds differently for other numbers of
-        # rows: each goes through it alone.
+        # rows, so each row is transformed separately.
         rows = [take_rows(checked, [i]) for i in range(n_samples(checked))]
         return np.concatenate([self._hash(self._task.transform(row)) for row in rows])
 
@@ -163,7 +163,7 @@ class BanditSampler(StrategiesSampler):
 
 
 def deal(rankings: np.ndarray, arms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Let the drawn arms pick in turn, each the best of its samples that are left.
+    """Let the drawn arms pick in turn; each picks the best of its samples that are left.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ def deal(rankings: np.ndarray, arms: np.ndarray) -> tuple[np.ndarray, np.ndarray
     picks : ndarray of shape (b,)
         Distinct samples.
     offers : ndarray of shape (b, K)
-        What each arm would have picked at each draw.
+        Sample that each arm would have picked at each draw.
 
     """
     K = len(rankings)

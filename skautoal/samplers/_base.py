@@ -38,8 +38,8 @@ class BaseSampler(TaskClassifier, DiagramMixin, MetaEstimatorMixin, ClassifierMi
     """Base of samplers: trains the task model, keeps the labels, answers queries.
 
     Subclasses take the parameters below in ``__init__`` and implement
-    ``_named_strategies`` and ``_pick``; ``_start`` to learn from the labelled set, and
-    ``_remember`` to learn from what was asked.
+    ``_named_strategies`` and ``_pick``. They override ``_start`` to learn from the labelled
+    set, and ``_remember`` to learn from their own picks.
 
     Parameters
     ----------
@@ -48,8 +48,8 @@ class BaseSampler(TaskClassifier, DiagramMixin, MetaEstimatorMixin, ClassifierMi
 
     """
 
-    # Whether _pick gets a random part of a pool that exceeds the memory. Strategies by
-    # themselves know how to treat such pools; samplers that mix them do not.
+    # Whether _pick gets a random part of a pool that exceeds the memory. A single strategy
+    # can handle such a pool; samplers that mix several cannot.
     _works_on_part = False
 
     _parameter_constraints: dict = {
@@ -83,23 +83,24 @@ class BaseSampler(TaskClassifier, DiagramMixin, MetaEstimatorMixin, ClassifierMi
 
     @property
     def _n_jobs(self) -> int | None:
-        """Threads that run the strategies side by side."""
+        """Number of threads that run the strategies in parallel."""
         return None
 
     @abstractmethod
     def _named_strategies(
         self, has: Callable[[str], bool] | None = None
     ) -> list[tuple[str, Strategy]]:
-        """Return the strategies that may be asked, with their names.
+        """Return the strategies that queries may use, with their names.
 
-        ``has`` tells which signals the net can give; None where that is not known yet.
+        ``has`` returns True for signals that the net can give; it is None as long as these
+        are not known.
         """
 
     def _check_parameters(self) -> None:
         """Raise an error for parameters that contradict each other, before any work."""
 
     def _own_needs(self) -> dict[str, str]:
-        """Return the signals that the sampler itself reads, each with who needs it."""
+        """Return the signals that the sampler itself reads, mapped to what needs them."""
         return {}
 
     def _start(self, signals: Signals, candidates: Candidates) -> None:
@@ -114,11 +115,11 @@ class BaseSampler(TaskClassifier, DiagramMixin, MetaEstimatorMixin, ClassifierMi
     ) -> Answer:
         """Choose samples; ``candidates`` are the strategies without those that failed.
 
-        Queries may run side by side, so nothing of them is left in an attribute.
+        Queries may run in parallel, so this must not set attributes.
         """
 
     def _remember(self, X: Any, indices: np.ndarray, memo: Any) -> None:
-        """Take note of what a query answered; ``X`` is the checked pool."""
+        """Record the picks of a query; ``X`` is the checked pool."""
 
     def required_signals(self) -> dict[str, str]:
         """Return the signals that the net must be able to give.
@@ -126,8 +127,9 @@ class BaseSampler(TaskClassifier, DiagramMixin, MetaEstimatorMixin, ClassifierMi
         Returns
         -------
         needs : dict of str to str
-            Names of signals, each with the strategy or sampler that needs it. Strategies
-            that ``strategies="auto"`` leaves out where a signal is missing do not count.
+            Names of signals, each with the strategy or sampler that needs it. With
+            ``strategies="auto"`` the strategies are not included, because those whose
+            signals are missing are left out.
 
         Examples
         --------
@@ -143,7 +145,7 @@ class BaseSampler(TaskClassifier, DiagramMixin, MetaEstimatorMixin, ClassifierMi
         return needs
 
     def fit(self, X: Any, y: Any) -> BaseSampler:
-        """Train the task model on labelled samples, and learn how to choose.
+        """Train the task model on labelled samples, and prepare the choice of samples.
 
         Parameters
         ----------
@@ -169,7 +171,7 @@ class BaseSampler(TaskClassifier, DiagramMixin, MetaEstimatorMixin, ClassifierMi
         X, y
             Labelled samples.
         previous : PreviousRound, optional
-            The net to compare with, for strategies that do.
+            Earlier net, for strategies that compare two rounds.
         keeps_rounds : bool, default=False
             Whether to keep what was learned from earlier rounds.
 
@@ -204,7 +206,7 @@ class BaseSampler(TaskClassifier, DiagramMixin, MetaEstimatorMixin, ClassifierMi
         return self
 
     def _start_round(self, train_seconds: float) -> None:
-        """Let the subclass learn from the labelled set, without strategies that fail."""
+        """Let the subclass learn from the labelled set, and drop strategies that fail."""
         signals = self._labeled_signals()
         named = self._named_strategies(signals.has)
         candidates = Candidates(named, self.on_error, self._n_jobs)
@@ -241,8 +243,8 @@ class BaseSampler(TaskClassifier, DiagramMixin, MetaEstimatorMixin, ClassifierMi
             function that returns a fresh iterator each time; they are arrays (n_i, ...).
         n_instances : int, optional
             Size of the batch; by default the parameter of the sampler or, with a
-            budget, as many as it pays for. Values larger than the pool are clipped with a
-            ``PoolSizeWarning``.
+            budget, as many samples as fit into it. Values larger than the pool are clipped
+            with a ``PoolSizeWarning``.
         return_utilities : bool, default=False
             Whether to return the utilities of the whole pool as well.
         return_result : bool, default=False
@@ -251,11 +253,11 @@ class BaseSampler(TaskClassifier, DiagramMixin, MetaEstimatorMixin, ClassifierMi
             Cost of labelling each sample, positive. Samples are then taken by utility
             per unit of cost.
         budget : float, optional
-            Most that the batch may cost in all, in the unit of ``costs``. Samples that no
-            longer fit are passed over, so a batch may be smaller than ``n_instances``.
+            Maximum cost of the batch, in the unit of ``costs``. Samples that do not fit
+            into what is left are skipped, so a batch may be smaller than ``n_instances``.
         max_memory : int or str, optional
-            Bytes, or a text like ``"2GB"``, for the signals of this pool; by default
-            those of the parameter ``signals``.
+            Memory for the signals of this pool, in bytes or as text like ``"2GB"``; by
+            default that of the parameter ``signals``.
         on_nonfinite : {"raise", "skip"}, optional
             How to treat samples that contain NaN or infinity; by default as the parameter
             of the sampler says.
@@ -265,19 +267,20 @@ class BaseSampler(TaskClassifier, DiagramMixin, MetaEstimatorMixin, ClassifierMi
         indices : ndarray of shape (n_instances,), dtype int64
             Distinct indices into ``X_unlabeled``, best first.
         utilities : ndarray of shape (n_pool,)
-            Utility of every sample, higher is better; only with ``return_utilities``. The
-            batch need not be the top of it: diverse batches skip samples that resemble
-            better ones. Samples skipped for NaN have ``-inf``.
+            Utility of every sample, higher is better; only with ``return_utilities``. A
+            batch does not always have the highest utilities: diverse batches leave out
+            samples that resemble better ones. Samples skipped for NaN have ``-inf``.
         result : QueryResult
-            In place of these, with ``return_result``.
+            Returned instead of the two others, with ``return_result``.
 
         Notes
         -----
-        The same pool gives the same answer until the sampler is fitted again.
+        The same pool gives the same picks until the sampler is fitted again.
 
-        With costs the sampler first builds a batch of five times the size, and takes from
-        it by utility per unit of cost, where utility is the share of the pool that is
-        worth less. The rest of the pool comes after, if there is budget left.
+        With costs the sampler first builds a batch of five times the size, and takes
+        samples from it by utility per unit of cost, where the utility is a rank divided by
+        the size of the pool. If budget is left, it then takes samples from the rest of the
+        pool.
 
         """
         check_is_fitted(self, "estimator_")
@@ -351,8 +354,8 @@ class BaseSampler(TaskClassifier, DiagramMixin, MetaEstimatorMixin, ClassifierMi
 
         Notes
         -----
-        The query is repeated, which takes as long again and changes nothing;
-        ``query(..., return_result=True).explain()`` saves that.
+        The query is repeated, which takes the same time again and changes no state.
+        ``query(..., return_result=True).explain()`` does not repeat it.
 
         """
         check_is_fitted(self, "estimator_")
@@ -370,7 +373,7 @@ class BaseSampler(TaskClassifier, DiagramMixin, MetaEstimatorMixin, ClassifierMi
         X : array-like of shape (n_new, ...)
             Samples, in the container that ``fit`` was given.
         y : array-like of shape (n_new,)
-            Their labels; new classes are welcome.
+            Their labels, which may include new classes.
 
         Returns
         -------
@@ -389,7 +392,7 @@ class BaseSampler(TaskClassifier, DiagramMixin, MetaEstimatorMixin, ClassifierMi
         return Candidates(self.strategies_, self.on_error, self._n_jobs)
 
     def _signals_to_read(self) -> set[str]:
-        """Signals that a query may read, to be kept of pools that are read only once."""
+        """Return the signals that a query may read; of iterators, these are kept."""
         asked = {signal for _, strategy in self.strategies_ for signal in strategy.needs}
         return asked | set(self._own_needs())
 

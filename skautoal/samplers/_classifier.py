@@ -16,7 +16,7 @@ from ..signals._task_signals import task_signals
 
 
 class TaskClassifier:
-    """Part of a sampler that knows its task model: it checks samples and predicts."""
+    """Part of a sampler that holds the task model: checks samples and predicts."""
 
     signals: SignalOptions | None
     _task: TaskModel
@@ -43,7 +43,7 @@ class TaskClassifier:
         )
 
     def _pool_signals(self, pool: Any, max_memory: int | None = None) -> Signals:
-        """Signals of a checked pool, as a query of this round sees them."""
+        """Return the signals of a checked pool for the queries of this round."""
         options = self._signal_options()
         return task_signals(
             self._task,
@@ -56,7 +56,7 @@ class TaskClassifier:
 
     def _check_pool(self, X: Any, name: str) -> Any:
         if isinstance(X, Pool):
-            return X  # users have none: it is the finite part of what they gave
+            return X  # the finite part of a pool, which has been checked
         return check_pool(self, X, name, **self._kind_of_samples())
 
     def _finite_part(self, X: Any) -> FinitePart:
@@ -118,5 +118,5 @@ class TaskClassifier:
         return self.classes_[probabilities.argmax(axis=1)]
 
     def _round_seed(self, stage: str) -> int:
-        """Seed of a stage of this round: it changes as labels come in."""
+        """Return the seed of a stage of this round, which depends on the number of labels."""
         return derive_seed(self._seed, stage, len(self.y_labeled_))

@@ -19,14 +19,14 @@ from ._base import BaseSampler
 class NamedListMixin(BaseEstimator):
     """Adds ``name`` and ``name__parameter`` of ``(name, object)`` pairs to the parameters.
 
-    The class attribute ``_named_list`` says which parameter holds the list; a list that
-    is not made of pairs adds nothing.
+    The class attribute ``_named_list`` is the name of the parameter with the list. A list
+    that is not made of pairs adds nothing.
     """
 
     _named_list: str
 
     def get_params(self, deep: bool = True) -> dict:
-        """Parameters of this object and, if ``deep``, of those in it.
+        """Return the parameters of this object and, if ``deep``, of the objects in the list.
 
         Parameters
         ----------
@@ -68,7 +68,7 @@ class NamedListMixin(BaseEstimator):
         return super().set_params(**params)
 
     def _check_names(self) -> None:
-        """Raise an error for names that ``set_params`` could not tell from other parameters."""
+        """Raise an error for names that ``set_params`` would take for other parameters."""
         parameters = super().get_params(deep=False)
         for name, _ in self._pairs():
             if name in parameters or "__" in name:
@@ -101,7 +101,7 @@ class StrategiesSampler(NamedListMixin, BaseSampler):
 
     _parameter_constraints: dict = {
         **BaseSampler._parameter_constraints,
-        "strategies": "no_validation",  # named_strategies says what is wrong with it
+        "strategies": "no_validation",  # named_strategies checks it
     }
 
     def __init__(
@@ -132,7 +132,7 @@ class StrategiesSampler(NamedListMixin, BaseSampler):
     ) -> list[tuple[str, Strategy]]:
         self._check_names()
         if has is None and isinstance(self.strategies, str) and self.strategies == "auto":
-            return []  # takes what the net allows
+            return []  # depends on the signals of the net
         return named_strategies(self.strategies, has)
 
     def _signals_to_read(self) -> set[str]:

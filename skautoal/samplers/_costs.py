@@ -1,4 +1,4 @@
-"""Queries in which labels have costs: utility per unit of cost, within a budget."""
+"""Queries with costs of labels: utility per unit of cost, within a budget."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ def pick_by_cost(
     Parameters
     ----------
     pick : callable
-        Answers for the signals and a number of instances.
+        Function that returns the answer for some signals and a number of instances.
     signals : Signals
         Signals of the pool.
     costs : ndarray of shape (n,)
-        Positive.
+        Positive costs.
     n_instances : int
-        Most samples wanted.
+        Maximum number of samples.
     budget : float or None
-        Most that they may cost together.
+        Maximum total cost.
     seed : int
-        Breaks ties.
+        Seed of tie-breaking.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def pick_by_cost(
     """
     n = signals.n_samples
     if budget is not None:
-        # Whatever is chosen, no more than this many fit.
+        # Even of the cheapest samples, no more than this many fit.
         n_instances = min(n_instances, int((np.sort(costs).cumsum() <= budget).sum()))
     answer = pick(signals, min(n, PROPOSED * max(n_instances, 1)))
     prices = torch.as_tensor(costs, device=signals.device)
@@ -63,7 +63,7 @@ def pick_by_cost(
 
 
 def _reasons(answer: Answer, picks: Tensor, prices: Tensor) -> Reasons:
-    """Cost of each pick, utility per cost, and the builder's reasons of those it proposed."""
+    """Return the cost and utility per cost of each pick, and the reasons of proposed ones."""
     worth = average_ranks(answer.scores).double() / len(answer.scores)
     columns: Reasons = {
         "cost": prices[picks].cpu().numpy(),

@@ -15,7 +15,7 @@ class DiagramMixin(BaseEstimator):
     _strategy_parameters: tuple[str, ...] = ()
 
     def _sk_visual_block_(self) -> DiagramBlock:
-        """The estimator, if it was given one, above the strategies side by side."""
+        """Return a block with the estimator, if one is given, above the strategies."""
         parameters = self.get_params(deep=False)
         estimator = parameters["estimator"]
         upper = named_block("serial", [] if estimator is None else [("estimator", estimator)])
@@ -28,6 +28,6 @@ class DiagramMixin(BaseEstimator):
         )
 
     def _strategies_to_show(self) -> list[tuple[str, Strategy]]:
-        """Strategies with their names, or the parameters that hold them."""
+        """Return the strategies with the names of their parameters."""
         parameters = self.get_params(deep=False)
         return [(name, get_strategy(parameters[name])) for name in self._strategy_parameters]

@@ -18,9 +18,9 @@ _SHOWN = 20  # rows of the text table
 
 @dataclass(frozen=True, repr=False)
 class Explanation:
-    """Table of the reasons for which a sampler picked samples of a pool, one row a sample.
+    """Table of the reasons for which a sampler picked samples, one row per sample.
 
-    Printed, it is a text table; ``rows()`` and ``to_frame()`` give it to other software.
+    It prints as a text table; ``rows()`` and ``to_frame()`` return it for other software.
 
     Attributes
     ----------
@@ -36,25 +36,25 @@ class Explanation:
     probabilities : ndarray of shape (m,), dtype float64
         Its probability.
     margins : ndarray of shape (m,), dtype float64
-        Distance to the probability of the second class; near 0, the model is torn.
+        Difference to the probability of the second class; near 0, the model is uncertain.
     scores : ndarray of shape (m,), dtype float64
         Utility of the sample for the sampler, as ``query`` returns it.
     ranks : ndarray of shape (m,), dtype int64
         Rank of the score in the whole pool, 1 for the highest; ties share a rank. A batch
-        builder that looks for coverage may take samples of low rank; then ``reasons``
-        hold the values that it compared.
+        builder that aims at coverage may pick samples of low rank; then ``reasons`` has
+        the values that it compared.
     utilities : ndarray of shape (m, K), dtype float64
-        Utility of each sample for each strategy: in [0, 1] where a sampler mixes
-        strategies, on the scale of the strategy where it asks just one. NaN for samples
-        that were not considered.
+        Utility of each sample for each strategy: in [0, 1] if a sampler mixes strategies,
+        on the scale of the strategy if it uses a single one. NaN for samples that were not
+        considered.
     weights : ndarray of shape (m, K), dtype float64
         Weight of each strategy for each sample; rows sum to 1. With
         :class:`~skautoal.ALBLSampler` and :class:`~skautoal.TAILORSampler`, 1 for the
-        strategy that brought the sample, and 0 in every column if none did.
+        strategy that picked the sample, and 0 in every column if none did.
     considered : ndarray of shape (m,), dtype bool
-        False for samples that the query left out, since they hold NaN
-        (``on_nonfinite="skip"``), exceed ``max_memory``, or did not pass the filter of
-        :class:`~skautoal.REFINESampler`.
+        False for samples that the query left out: they contain NaN
+        (``on_nonfinite="skip"``), did not fit into ``max_memory``, or did not pass the
+        filter of :class:`~skautoal.REFINESampler`.
     reasons : dict of str to ndarray of shape (m,)
         Values that the batch builder computed for each pick; NaN, or an empty text, for
         samples that are not in the batch. Coverage (``"joint_herding"``, ``"herding"``):
@@ -103,7 +103,7 @@ class Explanation:
         return self.weights * self.utilities
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return one dict a sample, in the order of the indices.
+        """Return one dict per sample, in the order of the indices.
 
         Returns
         -------
@@ -168,7 +168,7 @@ class Explanation:
 
 
 def _cell(value: Any) -> str:
-    """Text of a reason; a dash where there is none."""
+    """Return the text of a reason; a dash if there is none."""
     if isinstance(value, str):
         return value or "-"
     return "-" if np.isnan(value) else f"{value:.3g}"

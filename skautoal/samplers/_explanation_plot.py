@@ -13,21 +13,21 @@ _HATCHES = ("", "//", "..", "xx")  # ten colours, then the same ones hatched
 
 
 def explanation(explanation: Explanation, *, ax: Any = None) -> Any:
-    """Draw one bar a sample: the share of each strategy in its score.
+    """Draw one bar per sample: the share of each strategy in its score.
 
     Parameters
     ----------
     explanation : Explanation
-        What ``explain`` of a sampler returned.
+        Result of ``explain`` of a sampler.
     ax : matplotlib Axes, optional
-        Where to draw; a new figure by default.
+        Axes to draw into; those of a new figure by default.
 
     Returns
     -------
     ax : matplotlib Axes
-        With a row a sample, the first on top: index and prediction on the left, the
-        score as a bar of utility times weight of each strategy, the place in the batch
-        and the rank of the score in the pool at its end.
+        One row per sample, the first on top. On the left are index and prediction. The
+        score is a bar of utility times weight of each strategy; at its end are the place
+        in the batch and the rank of the score in the pool.
 
     Examples
     --------
@@ -43,7 +43,7 @@ def explanation(explanation: Explanation, *, ax: Any = None) -> Any:
     """
     if not isinstance(explanation, Explanation):
         raise TypeError(
-            "'explanation' must be what 'explain' of a sampler returns; got"
+            "'explanation' must be the result of 'explain' of a sampler; got"
             f" {type(explanation).__name__}. Call sampler.explain(X_pool, idx)."
         )
     m, names = len(explanation), explanation.strategies

@@ -1,4 +1,4 @@
-"""One query of a sampler: open the pool, ask the candidates, and put the answer together."""
+"""One query of a sampler: open the pool, run the candidates, and assemble the result."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Query:
-    """One question to a sampler: a pool, and the options of ``query``.
+    """One query of a sampler: a pool and the options of ``query``.
 
     Attributes
     ----------
@@ -38,17 +38,17 @@ class Query:
         The pool.
     n_instances : int or None
         Size of the batch; None for the parameter of the sampler or, with a budget, as many
-        samples as it pays for.
+        samples as fit into it.
     costs : array-like of shape (n_pool,) or None
         Cost of labelling each sample.
     budget : float or None
-        Most that the batch may cost.
+        Maximum cost of the batch.
     max_memory : int, str or None
         Bytes for signals; None for the parameter of the sampler.
     on_nonfinite : {"raise", "skip"} or None
         How to treat samples with NaN; None for the parameter of the sampler.
     explained : bool
-        Whether the result has to hold what explains it.
+        Whether the result must hold the table that explains it.
 
     """
 
@@ -61,14 +61,14 @@ class Query:
     explained: bool = False
 
     def answer(self, sampler: BaseSampler, *, remembered: bool) -> QueryResult:
-        """Ask a fitted sampler.
+        """Run the query on a fitted sampler.
 
         Parameters
         ----------
         sampler : BaseSampler
-            Fitted.
+            Fitted sampler.
         remembered : bool
-            Whether a sampler that learns from its queries takes note of this one.
+            Whether a sampler that learns from its picks records this query.
 
         """
         finite = self._finite_part(sampler)
@@ -101,7 +101,7 @@ class Query:
         )
 
     def _finite_part(self, sampler: BaseSampler) -> FinitePart | None:
-        """Return the finite rows of the pool; None where all are asked for."""
+        """Return the finite rows of the pool; None if all rows are used."""
         given = self.on_nonfinite
         if given is None:
             given = sampler.on_nonfinite
@@ -136,7 +136,7 @@ class Query:
     def _table(
         self, sampler: BaseSampler, signals: Signals, found: _Found, finite: FinitePart | None
     ) -> PoolTable:
-        """Columns for every sample of the user's pool."""
+        """Return the columns of an explanation for every sample of the user's pool."""
         answer, n = found.answer, signals.n_samples
         given = np.arange(n) if finite is None else finite.rows
         n_given = n if finite is None else finite.n_given
@@ -170,14 +170,14 @@ class Query:
 
 @dataclass
 class _Found:
-    """Answer about a part of the pool."""
+    """Answer for a part of the pool."""
 
     answer: Answer
     rows: Tensor | None  # of that part in the pool; None for all
     dropped: dict[str, str]
 
     def whole(self, n: int) -> tuple[np.ndarray, Tensor]:
-        """Picks and utilities as those of the whole pool; samples not seen have utility 0."""
+        """Return picks and utilities for the whole pool; rows not in the part have utility 0."""
         picks = _numpy(self.answer.picks).astype(np.int64)
         if self.rows is None:
             return picks, self.answer.scores
@@ -190,7 +190,7 @@ class _Found:
 def opened(
     sampler: BaseSampler, X_unlabeled: Any, max_memory: int | str | None = None
 ) -> Iterator[tuple[Any, Signals]]:
-    """Give the checked pool and its signals; nothing of them stays on disk afterwards."""
+    """Yield the checked pool and its signals; remove their files afterwards."""
     options = sampler._signal_options()
     limit = check_memory(options.max_memory if max_memory is None else max_memory)
     pool = sampler._check_pool(X_unlabeled, "X_unlabeled")
@@ -201,7 +201,7 @@ def opened(
 
 
 def explained_without_trace(sampler: BaseSampler, query: Query) -> QueryResult:
-    """Answer a query that is explained, on a copy of the sampler, which stays as it is."""
+    """Answer a query and explain it, on a copy of the sampler, which does not change."""
     return replace(query, explained=True).answer(copy.copy(sampler), remembered=False)
 
 

@@ -1,4 +1,4 @@
-"""REFINESampler: several strategies filter the pool, UncertaintyHerding picks from the rest."""
+"""REFINESampler: several strategies filter the pool; UncertaintyHerding picks from the rest."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from ._result import Answer
 
 
 class REFINESampler(StrategiesSampler):
-    """Progressive filtering of the pool, then UncertaintyHerding on what is left.
+    """Filter the pool with several strategies, and pick with UncertaintyHerding.
 
     In each of ``n_filter_rounds`` rounds every strategy picks a batch from each of
-    ``n_subsets`` random halves of the pool, and only samples that were picked stay.
+    ``n_subsets`` random halves of the pool, and only samples that were picked stay in it.
     :class:`~skautoal.strategies.UncertaintyHerding` builds the batch from them.
 
     Parameters
@@ -44,7 +44,7 @@ class REFINESampler(StrategiesSampler):
     on_error : {"raise", "drop"}, default="raise"
         How to treat a strategy that fails; see :class:`~skautoal.AutoALSampler`.
     random_state : int, RandomState or None, default=None
-        Decides training, the halves, ties and draws.
+        Controls training, the halves, tie-breaking and random draws.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""QueryResult: the answer of one query, and all that explains it."""
+"""QueryResult: the answer of one query, with its explanation."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Answer:
-    """The picks of a sampler among the samples that it was shown.
+    """The picks of a sampler from the samples of a query, with what led to them.
 
     Attributes
     ----------
@@ -36,13 +36,13 @@ class Answer:
     weights : Tensor of shape (n, K)
         Weight of each strategy for each sample.
     strategy_weights : dict of str to dict of str to float, optional
-        Shares to report in place of the means of ``weights``.
+        Shares to report instead of the means of ``weights``.
     reasons : callable
         Returns the columns (b,) that the batch builder computed for each pick.
     history : ndarray, optional
         Steps of the search on the pool.
     memo : object, optional
-        What the sampler has to remember of this query, for ``_remember``.
+        Record of this query for ``_remember`` of the sampler.
     considered : Tensor of shape (n,), dtype bool, optional
         False for samples that a filter left out.
 
@@ -67,7 +67,7 @@ class Answer:
         return cls(picks, scores, [name], scores[:, None], weights, **more)
 
     def shares(self) -> dict[str, dict[str, float]]:
-        """Mean weight of each strategy over the pool and over the batch."""
+        """Return the mean weight of each strategy over the pool and over the batch."""
         if self.strategy_weights is not None:
             return self.strategy_weights
         parts = {"pool": self.weights, "batch": self.weights[self.picks]}
@@ -89,12 +89,12 @@ class PoolTable:
     predictions : ndarray of shape (n,)
         Most probable class.
     probabilities, margins : ndarray of shape (n,), dtype float64
-        Probability of that class, and its distance to that of the second.
+        Probability of that class, and its difference to that of the second.
     utilities, weights : ndarray of shape (n, K)
-        Of each strategy; NaN for samples that were not considered.
+        Utility and weight of each strategy; NaN for samples that were not considered.
     considered : ndarray of shape (n,), dtype bool
-        False for samples that were left out: they hold NaN, did not fit in memory, or did
-        not pass a filter.
+        False for samples that were left out: they contain NaN, did not fit in memory, or
+        did not pass a filter.
     reasons : dict of str to ndarray of shape (b,)
         Values that the batch builder computed for each pick.
 
@@ -130,7 +130,7 @@ class QueryResult:
     dropped : dict of str to str
         Names of the strategies that failed and were left out, with the reason.
     history : ndarray or None
-        One row for each step of the search; None where nothing is learned.
+        One row for each step of the search; None if nothing is learned.
 
     Examples
     --------
@@ -211,7 +211,7 @@ class QueryResult:
         )
 
     def to_frame(self) -> DataFrame:
-        """Return the explanation of the picks as a pandas DataFrame, one row a pick."""
+        """Return the explanation of the picks as a pandas DataFrame, one row per pick."""
         return self.explain().to_frame()
 
     def plot(self, *, ax: Axes | None = None) -> Axes:
@@ -233,12 +233,12 @@ class QueryResult:
 
 
 def mean_weights(names: list[str], weights: Tensor) -> dict[str, float]:
-    """Return the mean weight of each strategy, of weights (n, K)."""
+    """Return the mean weight of each strategy, given weights (n, K)."""
     return dict(zip(names, weights.mean(dim=0).tolist(), strict=True))
 
 
 def _of_rows(column: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Values of the picks at their places; NaN, or an empty text, for other rows."""
+    """Return the values of the picks at their places; NaN or an empty text for other rows."""
     empty: Any = np.nan if column.dtype.kind in "fiu" else ""
     values = np.concatenate([[empty], column.astype(np.float64 if empty != "" else object)])
     return values[places]

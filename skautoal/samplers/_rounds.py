@@ -24,9 +24,9 @@ class PreviousRound:
     Attributes
     ----------
     net : skorch classifier
-        Trained on fewer labels, or on other ones.
+        Net that was trained on fewer or other labels.
     n_classes : int
-        Classes that it predicts; nets of other numbers are not compared.
+        Number of its classes; nets with different numbers are not compared.
 
     """
 
@@ -35,17 +35,17 @@ class PreviousRound:
 
     @classmethod
     def of(cls, sampler: BaseSampler) -> PreviousRound:
-        """Return the round that a fitted sampler is in."""
+        """Return the round of a fitted sampler."""
         return cls(sampler._task.net, len(sampler.classes_))
 
     @classmethod
     def simulated(cls, sampler: BaseSampler, X: Any, y: np.ndarray) -> PreviousRound:
-        """Train on half of the labels of each class, where no earlier round is known.
+        """Train on half of the labels of each class, if there was no earlier round.
 
         Parameters
         ----------
         sampler : BaseSampler
-            Copied, not changed.
+            Sampler whose clone is trained; it does not change.
         X : array-like of shape (n_samples, ...)
             Labelled samples.
         y : ndarray of shape (n_samples,)

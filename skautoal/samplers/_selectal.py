@@ -1,4 +1,4 @@
-"""SelectALSampler: a removal experiment finds the budget regime and its strategy."""
+"""SelectALSampler: a removal experiment determines the budget regime and its strategy."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from ..strategies import RandomSampling, Strategy
 from ._base import BaseSampler
 from ._result import Answer
 
-_REGIMES = ("low_budget", "mid_budget", "high_budget")  # of equal errors the first wins
+_REGIMES = ("low_budget", "mid_budget", "high_budget")  # the first of equal errors is taken
 _NEIGHBORS = 20
 
 
 class SelectALSampler(BaseSampler):
     """Choose between typical, random and uncertain samples by a removal experiment.
 
-    In ``fit`` the labelled set is split into halves. From the half that is learned from,
-    a share of each class is removed: its most typical samples, random ones, or its most
-    uncertain ones. The removal that raises the error on the other half most, averaged
-    over the splits, names the regime: typical samples matter most at a low budget,
-    uncertain ones at a high budget. The strategy of the regime answers the queries.
+    In ``fit`` the labelled set is split into a half for training and a half for testing.
+    From the first a share of each class is removed: its most typical samples, random ones,
+    or its most uncertain ones. The removal that raises the test error most, averaged over
+    the splits, determines the regime: typical samples matter most at a low budget,
+    uncertain ones at a high budget. Queries use the strategy of the regime.
 
     Parameters
     ----------
@@ -42,12 +42,11 @@ class SelectALSampler(BaseSampler):
     low_budget : Strategy, str or callable, default="typiclust"
         Strategy of the regime of few labels.
     high_budget : Strategy, str or callable, default="margin"
-        Strategy of the regime of many labels. In the regime between them samples are
-        chosen at random.
+        Strategy of the regime of many labels. Between the two, samples are chosen at random.
     n_instances : int, default=10
         Size of a batch.
     removed_share : float, default=0.3
-        Share of each class that is removed; the last label of a class stays.
+        Share of each class that is removed; one label of each class stays.
     n_splits : int, default=5
         Random halves of the labelled set.
     signals : SignalOptions or None, default=None
@@ -59,7 +58,7 @@ class SelectALSampler(BaseSampler):
     on_error : {"raise", "drop"}, default="raise"
         How to treat a strategy that fails; see :class:`~skautoal.AutoALSampler`.
     random_state : int, RandomState or None, default=None
-        Decides training, splits, ties and draws.
+        Controls training, splits, tie-breaking and random draws.
 
     Attributes
     ----------
@@ -70,17 +69,17 @@ class SelectALSampler(BaseSampler):
     strategies_ : list of (str, Strategy)
         The strategies of low, high and mid budget with their names.
     regime_ : {"low_budget", "mid_budget", "high_budget"}
-        Result of the experiment; ``"low_budget"`` where every class has a single label.
+        Result of the experiment; ``"low_budget"`` if every class has a single label.
     removal_errors_ : dict of str to float
-        Held-out error rate after each removal; empty where every class has a single label.
+        Held-out error rate after each removal; empty if every class has a single label.
     timings_ : dict of str to float
         Seconds of each stage.
 
     Notes
     -----
-    The models of the experiment are linear heads on the embeddings of the task model, so
-    it costs a fraction of a training; the paper trains whole nets. The embeddings have seen
-    all labels, so what a removal does to them is not measured.
+    The models of the experiment are linear heads on the embeddings of the task model, which
+    takes a fraction of the time of a training; the paper trains whole nets. The embeddings
+    were learned from all labels, so the effect of a removal on them is not measured.
 
     References
     ----------
@@ -163,7 +162,7 @@ class SelectALSampler(BaseSampler):
     def _candidates_to_ask(self) -> Candidates:
         candidates = super()._candidates_to_ask()
         first = {"low_budget": 0, "high_budget": 1, "mid_budget": 2}[self.regime_]
-        # If that of the regime is dropped, samples are chosen at random.
+        # If the strategy of the regime is dropped, samples are chosen at random.
         candidates.pairs = [candidates.pairs[i] for i in dict.fromkeys([first, 2])]
         return candidates
 
@@ -190,12 +189,12 @@ def removal_errors(
     n_splits : int
         Random halves.
     seed : int
-        Decides the halves and the random removal.
+        Seed of the halves and of the random removal.
 
     Returns
     -------
     errors : list of three float, or None
-        None where no sample can be held out.
+        None if no sample can be held out.
 
     """
     rng = np.random.RandomState(derive_seed(seed, "splits"))

@@ -30,10 +30,10 @@ class StrategySampler(BaseSampler):
     on_nonfinite : {"raise", "skip"}, default="raise"
         How to treat samples of a pool that contain NaN or infinity.
     on_error : {"raise", "drop"}, default="raise"
-        How to treat a strategy that fails; see :class:`~skautoal.AutoALSampler`. There is
-        no other strategy to go on with here, so ``"drop"`` raises an error as well.
+        How to treat a strategy that fails; see :class:`~skautoal.AutoALSampler`. Without
+        its only strategy the sampler cannot continue, so ``"drop"`` raises an error too.
     random_state : int, RandomState or None, default=None
-        Decides training, ties and draws.
+        Controls training, tie-breaking and random draws.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ class StrategySampler(BaseSampler):
 
     _parameter_constraints: dict = {
         **BaseSampler._parameter_constraints,
-        "strategy": "no_validation",  # get_strategy says what is wrong with it
+        "strategy": "no_validation",  # get_strategy checks it
     }
 
     def __init__(

@@ -11,19 +11,20 @@ from sklearn.utils._param_validation import Interval
 from ..signals import SignalOptions
 from ._bandit import BanditSampler
 
-_DIGITS = 12  # rewards that agree to so many decimals are equal
+_DIGITS = 12  # rewards that agree to this many decimals are equal
 
 
 class TAILORSampler(BanditSampler):
     r"""Thompson sampling over strategies, rewarded for class balance.
 
-    Each strategy has a Dirichlet posterior over the classes of the samples it brings,
+    Each strategy has a Dirichlet posterior over the classes of the samples that it picks,
     with parameters :math:`1 + a_{kc}`. For each pick, class frequencies
-    :math:`\theta_k \sim \mathrm{Dir}(1 + a_k)` are drawn for every strategy, and the one
-    of largest :math:`\langle \theta_k, v \rangle` gives the best of its samples that are
-    left. A class with :math:`n_c` labels is worth :math:`v_c = 1 / \max(1, n_c)`, and
-    minus that if it holds more than half of all labels. When labels are taught,
-    :math:`a \leftarrow \gamma a` plus the classes that each strategy brought.
+    :math:`\theta_k \sim \mathrm{Dir}(1 + a_k)` are drawn for every strategy, and the
+    strategy with the largest :math:`\langle \theta_k, v \rangle` picks the best of its
+    samples that are left. A class with :math:`n_c` labels has the value
+    :math:`v_c = 1 / \max(1, n_c)`, with a negative sign if it has more than half of all
+    labels. When ``teach`` adds labels, a becomes :math:`\gamma a` plus the number of
+    samples of each class that each strategy picked.
 
     Parameters
     ----------
@@ -34,7 +35,7 @@ class TAILORSampler(BanditSampler):
     n_instances : int, default=10
         Size of a batch.
     decay : float, default=0.9
-        Factor :math:`\gamma` by which counts fade each time that labels are taught.
+        Factor :math:`\gamma` by which counts are multiplied each time labels are taught.
     signals : SignalOptions or None, default=None
         How the signals are computed.
     classes : array-like or None, default=None
@@ -44,7 +45,7 @@ class TAILORSampler(BanditSampler):
     on_error : {"raise", "drop"}, default="raise"
         How to treat a strategy that fails; see :class:`~skautoal.AutoALSampler`.
     random_state : int, RandomState or None, default=None
-        Decides training, ties and draws.
+        Controls training, tie-breaking and random draws.
 
     Attributes
     ----------
@@ -55,10 +56,10 @@ class TAILORSampler(BanditSampler):
     strategies_ : list of (str, Strategy)
         The arms with their names.
     arm_counts_ : ndarray of shape (K, n_classes)
-        Faded counts a of the classes that each arm brought; all 0 after ``fit``.
+        Decayed counts a of the classes that each arm picked; all 0 after ``fit``.
     last_query_ : structured ndarray of shape (b,) or None
-        One row a pick of the last query, until it is taught: ``row_hash`` of the sample,
-        ``arm`` that gave it, ``advice``: which arms would have given the same.
+        One row per pick of the last query, until its labels are taught: ``row_hash`` of the
+        sample, ``arm`` that picked it, and ``advice``, the arms that would have picked it.
     strategy_weights_ : dict of str to dict of str to float
         Share of each strategy in the ``"batch"`` of the last query.
     timings_ : dict of str to float
@@ -123,7 +124,7 @@ class TAILORSampler(BanditSampler):
         for draw in range(n_draws):
             theta = rng.standard_gamma(1 + self.arm_counts_[arms])
             rewards = (theta @ values / theta.sum(axis=1)).round(_DIGITS)
-            # Where all classes are worth the same, so are all arms.
+            # If all classes have the same value, so have all arms: chance decides.
             order = rng.permutation(len(rewards))
             drawn[draw] = arms[order[rewards[order].argmax()]]
         return drawn

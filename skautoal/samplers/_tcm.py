@@ -18,11 +18,11 @@ _LABELS_PER_CLASS = 5
 
 
 class TCMSampler(BaseSampler):
-    """TypiClust first, then margin.
+    """Use TypiClust while there are few labels, and margin sampling afterwards.
 
-    The initial strategy is used until there are ``labels_per_class`` labels for each known
-    class on average or, if ``n_initial_rounds`` is given, for so many rounds of ``query``
-    and ``teach`` after ``fit``; the final strategy from then on.
+    The initial strategy is used until there are on average ``labels_per_class`` labels for
+    each known class or, if ``n_initial_rounds`` is given, for that many rounds of ``query``
+    and ``teach`` after ``fit``. From then on the final strategy is used.
 
     Parameters
     ----------
@@ -31,13 +31,13 @@ class TCMSampler(BaseSampler):
     initial_strategy : Strategy, str or callable, default="typiclust"
         Strategy for few labels.
     final_strategy : Strategy, str or callable, default="margin"
-        Strategy for more of them.
+        Strategy for more labels.
     n_instances : int, default=10
         Size of a batch.
     labels_per_class : int, default=5
-        Labels for each class at which to change over.
+        Labels per class from which on the final strategy is used.
     n_initial_rounds : int or None, default=None
-        Rounds after which to change over, in place of a number of labels.
+        Number of rounds with the initial strategy, instead of a number of labels.
     signals : SignalOptions or None, default=None
         How the signals are computed.
     classes : array-like or None, default=None
@@ -47,7 +47,7 @@ class TCMSampler(BaseSampler):
     on_error : {"raise", "drop"}, default="raise"
         How to treat a strategy that fails; see :class:`~skautoal.AutoALSampler`.
     random_state : int, RandomState or None, default=None
-        Decides training, ties and draws.
+        Controls training, tie-breaking and random draws.
 
     Attributes
     ----------
@@ -56,11 +56,11 @@ class TCMSampler(BaseSampler):
     classes_ : ndarray of shape (n_classes,)
         Class labels.
     n_rounds_ : int
-        Times that labels were taught since ``fit``.
+        Number of calls of ``teach`` since ``fit``.
     strategies_ : list of (str, Strategy)
         The initial and the final strategy with their names.
     phase_ : {"initial", "final"}
-        Phase in which the sampler is now.
+        Current phase.
     timings_ : dict of str to float
         Seconds of each stage.
 
@@ -128,18 +128,18 @@ class TCMSampler(BaseSampler):
         if self.n_initial_rounds is not None and self.labels_per_class != _LABELS_PER_CLASS:
             raise ValueError(
                 f"'labels_per_class' is {self.labels_per_class}, but 'n_initial_rounds' is"
-                f" {self.n_initial_rounds} and decides alone. Give one of the two."
+                f" {self.n_initial_rounds} and takes precedence. Give one of the two."
             )
 
     def teach(self, X: Any, y: Any) -> TCMSampler:
-        """Add newly labelled samples and fit again on all of them; a round ends.
+        """Add newly labelled samples, fit again on all of them, and count the round.
 
         Parameters
         ----------
         X : array-like of shape (n_new, ...)
             Samples, in the container that ``fit`` was given.
         y : array-like of shape (n_new,)
-            Their labels; new classes are welcome.
+            Their labels, which may include new classes.
 
         Returns
         -------
@@ -154,7 +154,7 @@ class TCMSampler(BaseSampler):
 
     @property
     def phase_(self) -> str:
-        """Phase in which the sampler is now: "initial" or "final"."""
+        """Current phase: "initial" or "final"."""
         if self.n_initial_rounds is not None:
             return "initial" if self.n_rounds_ < self.n_initial_rounds else "final"
         enough = self.labels_per_class * len(self.classes_)
@@ -168,7 +168,7 @@ class TCMSampler(BaseSampler):
     def _candidates_to_ask(self) -> Candidates:
         candidates = super()._candidates_to_ask()
         if self.phase_ == "final":
-            candidates.pairs.reverse()  # the other one is asked if this one is dropped
+            candidates.pairs.reverse()  # the other one is used if this one is dropped
         return candidates
 
     def _pick(

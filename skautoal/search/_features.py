@@ -1,4 +1,4 @@
-"""Inputs of SearchNet: the utilities of the candidates and a few scalars of a sample."""
+"""Inputs of SearchNet: the utilities of the candidates and five more numbers per sample."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _REFERENCE_ROWS = 1_000  # rows the density of a sample is estimated from
 
 
 def sample_features(signals: Signals, utilities: Tensor, seed: int) -> Tensor:
-    """Inputs of the small SearchNet, standardised over the array.
+    """Compute the inputs of UtilitySearchNet, standardised over the array.
 
     Parameters
     ----------
@@ -47,12 +47,12 @@ def sample_features(signals: Signals, utilities: Tensor, seed: int) -> Tensor:
 
 
 def _spread(utilities: Tensor) -> Tensor:
-    """Standard deviation of each row, (n,); in two readings, a tenth of torch's time."""
+    """Compute the standard deviation of each row, (n,), in a tenth of the time of torch.std."""
     return (utilities - utilities.mean(1, keepdim=True)).square_().mean(1).sqrt_()
 
 
 def _geometry(signals: Signals, seed: int) -> tuple[Tensor, Tensor]:
-    """Distance to the nearest labelled sample, and density, (n,) each."""
+    """Compute the distance to the nearest labelled sample and the density, (n,) each."""
     zeros = torch.zeros(signals.n_samples, device=signals.device)
     if not signals.has("embeddings"):
         return zeros, zeros

@@ -1,7 +1,7 @@
-"""FitNet: models of the task trained on one part of the labels, honest about the other.
+"""FitNet: models trained on one part of the labels, for out-of-fold signals of the other.
 
-Two backbones. ``"head"``: linear heads on the task net's embeddings, all splits in one
-batched tensor program. ``"module"``: a fresh copy of the user's module a split.
+There are two kinds. ``"head"``: linear heads on the embeddings of the task net, trained on
+all splits at once. ``"module"``: a fresh copy of the user's module for each split.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ from ..signals._source import Source
 
 _HEAD_STEPS = 200
 _HEAD_LR = 0.05
-_HEAD_DECAY = 1e-3  # on standardised embeddings: keeps separable halves from diverging
+_HEAD_DECAY = 1e-3  # on standardised embeddings: weights stay finite on separable classes
 _MEMBERS = 5
-_UPDATE_LR = 0.005  # FitNet's rate in the alternation, as in the paper
+_UPDATE_LR = 0.005  # learning rate of the alternation, as in the paper
 
 
 @dataclass
 class SimulatedPool:
-    """The held-out part V of one split, as its FitNet sees it.
+    """The held-out part V of one split, with signals of a FitNet trained on T.
 
     Attributes
     ----------
     rows : ndarray of shape (n,)
         Positions of V in the labelled set.
     signals : Signals
-        Out-of-fold signals of V; its ``labeled`` are those of T.
+        Out-of-fold signals of V; their ``labeled`` are the signals of T.
     residuals : Tensor of shape (n, C)
         Probabilities minus one-hot true labels.
     losses : Tensor of shape (n,)
         Out-of-fold cross-entropy.
     design : Tensor of shape (n, d), optional
-        What FitNet's linear head reads, if not the embeddings with a constant.
+        Inputs of FitNet's linear head; by default the embeddings and a constant.
 
     """
 
@@ -58,7 +58,7 @@ class SimulatedPool:
 
     @property
     def head_inputs(self) -> Tensor:
-        """Inputs of FitNet's linear head, the constant of its intercept included."""
+        """Inputs of FitNet's linear head, with a constant column for the intercept."""
         if self.design is not None:
             return self.design
         H = self.signals.embeddings
@@ -68,7 +68,7 @@ class SimulatedPool:
 def batched_heads(
     H: Tensor, codes: Tensor, train: Tensor, n_classes: int, n_steps: int = _HEAD_STEPS
 ) -> Tensor:
-    """Multinomial logistic regressions on S subsets of the same rows, trained together.
+    """Train multinomial logistic regressions on S subsets of the same rows, all at once.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def batched_heads(
     # Classes before rows, (S, C, l): a softmax along a short last axis is many times slower.
     columns = H.T.contiguous()
     for _ in range(n_steps):
-        # The gradient of a softmax regression is known: no graph is built for it.
+        # The gradient of a softmax regression has a closed form: no graph is built.
         W = weights.detach()
         residual = (W @ columns).view(S, n_classes, n_rows).softmax(1).mul_(share).sub_(target)
         weights.grad = torch.addmm(W, residual.flatten(0, 1), H, beta=_HEAD_DECAY)
@@ -126,7 +126,7 @@ class _FurtherHeads(Source):
 
 
 class HeadFitNet:
-    """Linear heads on frozen embeddings, one a split.
+    """Linear heads on frozen embeddings, one for each split.
 
     Parameters
     ----------
@@ -137,11 +137,11 @@ class HeadFitNet:
     splits : list of (ndarray, ndarray)
         Indices of T and V.
     dropout_rate : float
-        Rate at which embedding columns are dropped in MC passes; the task net's own.
+        Rate at which embedding columns are dropped in MC passes, that of the task net.
     n_passes : int
         MC-dropout passes.
     seed : int
-        Decides the dropout masks.
+        Seed of the dropout masks and of the ensemble.
 
     """
 
@@ -185,7 +185,7 @@ class HeadFitNet:
         return torch.cat([scaled, torch.ones_like(scaled[..., :1])], dim=-1)
 
     def simulated_pools(self) -> list[SimulatedPool]:
-        """One pool a split."""
+        """Return one simulated pool for each split."""
         target = F.one_hot(self.codes, self.n_classes).to(self.H.dtype)
         X, row_hash = self._task_signals.X, self._task_signals.row_hash
         pools = []
@@ -196,8 +196,8 @@ class HeadFitNet:
                 dropped = self._design(self._raw[V] * self._masks.unsqueeze(1))
                 passes = (dropped @ self.weights[split]).softmax(-1)
             weights = self.weights[split]
-            # What reads the raw samples gets the task net, which has seen them: only
-            # backbone="module" is honest about that.
+            # Strategies that read raw samples get the task net, which was trained on V as
+            # well. Only fit_net="module" gives them a net that was not.
             shared = {
                 "head": lambda H, weights=weights: self._design(H) @ weights,
                 "net": self._task_signals.net,
@@ -222,19 +222,19 @@ class HeadFitNet:
         return pools
 
     def ensemble_probabilities(self, split: int) -> Tensor:
-        """Probabilities (M, n, C) of heads trained on bootstrap samples of T."""
+        """Return the probabilities (M, n, C) of heads trained on bootstrap samples of T."""
         if self._members is None:
             rng = np.random.RandomState(derive_seed(self._seed, "head ensemble"))
             draws = rng.poisson(1.0, (_MEMBERS, *self.train.shape))
             counts = torch.as_tensor(draws, dtype=self.H.dtype, device=self.H.device)
-            # A member that drew nothing at all would have nothing to learn from.
+            # The small weight is for a member that drew no row: it must learn from something.
             train = (counts * self.train + 1e-3 * self.train).flatten(0, 1)
             heads = batched_heads(self.H, self.codes, train, self.n_classes)
             self._members = heads.reshape(_MEMBERS, len(self.splits), *heads.shape[1:])
         return (self.H[self.splits[split][1]] @ self._members[:, split]).softmax(-1)
 
     def previous_probabilities(self, split: int) -> Tensor:
-        """Probabilities (n, C) of the same head earlier in its training."""
+        """Return the probabilities (n, C) of the same head earlier in its training."""
         if self._earlier is None:
             self._earlier = batched_heads(
                 self.H, self.codes, self.train, self.n_classes, _HEAD_STEPS // 4
@@ -242,7 +242,7 @@ class HeadFitNet:
         return (self.H[self.splits[split][1]] @ self._earlier[split]).softmax(-1)
 
     def updater(self, index: Tensor, mask: Tensor) -> Callable[[Tensor], Tensor]:
-        """Alternation of the paper: a function that updates on a soft selection.
+        """Return a function that trains FitNet on a soft selection, as the paper alternates.
 
         Parameters
         ----------
@@ -254,9 +254,9 @@ class HeadFitNet:
         Returns
         -------
         update : callable
-            Takes memberships (S, n), makes one step of equation (6), the weighted loss
-            on V added to the loss on T so that FitNet is not forgotten, and returns the
-            losses of V afterwards (S, n).
+            Takes memberships (S, n), makes one step of equation (6), and returns the new
+            losses on V, (S, n). The loss on T is added to the weighted loss on V, so that
+            FitNet does not forget T.
 
         """
         weights = self.weights.clone().requires_grad_()
@@ -279,7 +279,7 @@ class HeadFitNet:
 
 
 class ModuleFitNet:
-    """Fresh copies of the user's module, one a split, trained like the task net.
+    """Fresh copies of the user's module, one for each split, trained like the task net.
 
     Parameters
     ----------
@@ -292,11 +292,11 @@ class ModuleFitNet:
     splits : list of (ndarray, ndarray)
         Indices of T and V.
     layout : NetLayout
-        What the net can give.
+        Signals that the net can give.
     n_passes : int
         MC-dropout passes.
     seed : int
-        Decides initial weights, training order and dropout masks.
+        Seed of initial weights, training order and dropout masks.
 
     """
 
@@ -320,7 +320,7 @@ class ModuleFitNet:
         ]
 
     def simulated_pools(self) -> list[SimulatedPool]:
-        """One pool a split."""
+        """Return one simulated pool for each split."""
         pools = []
         for net, (T, V) in zip(self.nets, self.splits, strict=True):
             signals = signals_from_net(
@@ -339,7 +339,7 @@ class ModuleFitNet:
         return pools
 
     def updater(self, index: Tensor, mask: Tensor) -> Callable[[Tensor], Tensor]:
-        """See :meth:`HeadFitNet.updater`; here the whole module learns."""
+        """Do the same as :meth:`HeadFitNet.updater`; the whole module is trained."""
         optimizers = []
         for net in self.nets:
             parameters = [p for p in net.module_.parameters() if p.requires_grad]

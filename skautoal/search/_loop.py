@@ -1,7 +1,7 @@
 """The search loop: SearchNet ascends the objective through the differentiable top-k.
 
-One program on one device: inside the loop nothing waits for the host (unless a
-progress bar is asked for).
+Everything in the loop stays on one device, which does not wait for the host unless a
+progress bar is shown.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ._objectives import LABEL_SHARE, Coverage, clip_losses, label_gain
 from ._search_net import SearchNet
 from ._soft_topk import soft_threshold_gmm, soft_top_k, standardize
 
-#: What is recorded of every step.
+#: Values that are recorded at every step.
 HISTORY_COLUMNS = ("objective", "label_gain", "pool_gain", "ranking_loss", "grad_norm")
 
 _TAU_START, _TAU_END = 0.5, 0.05
@@ -34,19 +34,20 @@ class LabelArrays:
     Attributes
     ----------
     inputs : Tensor of shape (S, n, F) or array-like of samples of length S * n
-        What SearchNet reads.
+        Inputs of SearchNet.
     utilities : Tensor of shape (S, n, K)
         Out-of-fold utilities.
     losses : Tensor of shape (S, n)
         Out-of-fold losses, standardised: the target of loss prediction.
     values : Tensor of shape (S, n)
-        What selecting each sample is worth, standardised.
+        Value of selecting each sample, standardised.
     mask : Tensor of bool of shape (S, n)
         False for padding.
     k : Tensor of shape (S,)
         Number to select from each simulated pool.
     update : callable or None
-        FitNet's step in the alternation of the paper: memberships to new losses.
+        Step of FitNet in the alternation of the paper: takes memberships and returns the
+        new losses.
 
     """
 
@@ -61,7 +62,7 @@ class LabelArrays:
 
 @dataclass
 class PoolArrays:
-    """The candidates of the real pool and what covering them is worth."""
+    """Samples of the real pool that may be selected, with the coverage objective."""
 
     inputs: object
     utilities: Tensor
@@ -85,21 +86,22 @@ def run_search(
     Parameters
     ----------
     net : SearchNet
-        Starts wherever it is.
+        Training continues from its present weights.
     labels : LabelArrays or None
-        Simulated pools; gives the objective of the labels.
+        Simulated pools, for the objective on the labels; None leaves it out.
     pool : PoolArrays or None
-        Real pool; gives the objective of coverage.
+        Real pool, for the coverage objective; None leaves it out.
     n_steps : int
         Number of steps; the temperature falls from 0.5 to 0.05 standard deviations.
     prior : float
         Strength of the pull towards equal weights (a Kullback-Leibler divergence).
     threshold : {"exact", "gmm"}
-        How memberships are made of scores.
+        How scores become memberships.
     phase : str, default=""
-        Goes into the history.
+        Value of the column ``phase`` of the history.
     progress : callable, optional
-        Called now and then with the step, the objective and the mean weights.
+        Called at every tenth step and the last with the step, the objective and the mean
+        weights.
 
     Returns
     -------
@@ -149,7 +151,7 @@ def run_search(
 def _forward_labels(net: SearchNet, labels: LabelArrays) -> tuple[Tensor, Tensor | None]:
     logits, predicted = net(labels.inputs)
     shape = labels.mask.shape
-    # A net that takes samples sees the splits one after another.
+    # A net that takes samples has seen the splits one after another in a single batch axis.
     predicted = None if predicted is None else predicted.reshape(shape)
     return logits.reshape(*shape, -1), predicted
 
@@ -164,7 +166,7 @@ def _memberships(scores: Tensor, k: Any, tau: float, mask: Tensor | None, thresh
 
 
 def _ranking_loss(predicted: Tensor | None, labels: LabelArrays, step: int) -> Tensor:
-    """Pairwise ranking loss of loss prediction (Yoo & Kweon, CVPR 2019, equation 2)."""
+    """Compute the pairwise ranking loss of Yoo & Kweon (CVPR 2019, equation 2)."""
     if predicted is None:
         return torch.zeros((), device=labels.losses.device)
     n = predicted.shape[1]
@@ -177,7 +179,7 @@ def _ranking_loss(predicted: Tensor | None, labels: LabelArrays, step: int) -> T
 
 
 def _divergence(weights: Tensor, equal: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Mean Kullback-Leibler divergence of the weights from equal weights."""
+    """Compute the mean Kullback-Leibler divergence of the weights from equal weights."""
     tiny = torch.finfo(weights.dtype).tiny
     kl = (weights * (weights.clamp_min(tiny) / equal).log()).sum(-1)
     return kl.mean() if mask is None else (kl * mask).sum() / mask.sum()

@@ -1,8 +1,7 @@
-"""Upper-level objectives: what a soft selection is worth. All are maximised.
+"""Upper-level objectives: the value of a soft selection, which the search maximises.
 
-The labels teach through a value per held-out sample (``"loss"``, ``"bilevel"``), the
-pool through the coverage of its uncertain regions (``"coverage"``), or both
-(``"mixed"``).
+``"loss"`` and ``"bilevel"`` give each held-out sample a value, ``"coverage"`` measures how
+much of the uncertain regions of the pool is covered, and ``"mixed"`` adds both.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from ._fit_net import SimulatedPool
 #: Objectives that read held-out labels, and those that read the pool.
 LABEL_OBJECTIVES = ("loss", "bilevel", "mixed")
 POOL_OBJECTIVES = ("coverage", "mixed")
-#: Share of the labels' part in "mixed".
+#: Weight of the objective on the labels in "mixed".
 LABEL_SHARE = 0.25
 
 _CLIP_QUANTILE = 0.95
@@ -32,13 +31,13 @@ _MAX_TARGETS = 512
 
 
 def label_values(pool: SimulatedPool, objective: str | None, rng: np.random.RandomState) -> Tensor:
-    """Value of selecting each sample of a simulated pool, (n,).
+    """Compute the value of selecting each sample of a simulated pool, (n,).
 
     ``"loss"``: its out-of-fold loss, clipped at the 95th percentile so that a wrong
     label does not dominate (equation 7 of the paper). ``"bilevel"``: how much one step
     of FitNet's head on the sample lowers the loss on other held-out labels; for a
     linear head -dL_val/dp_i is proportional to <g_val, g_i>, with g_i = a_i h_i^T
-    kept in factors. Each half of V judges the other.
+    kept in factors. Each half of V gives the g_val of the other.
     """
     if objective != "bilevel":
         return clip_losses(pool.losses, torch.ones_like(pool.losses, dtype=torch.bool))
@@ -53,14 +52,14 @@ def label_values(pool: SimulatedPool, objective: str | None, rng: np.random.Rand
 
 
 def clip_losses(losses: Tensor, mask: Tensor) -> Tensor:
-    """Losses (..., n) cut off at their 95th percentile, 0 where ``mask`` (..., n) is False."""
+    """Clip losses (..., n) at their 95th percentile; they are 0 where ``mask`` is False."""
     ascending = torch.where(mask, losses, torch.inf).sort(-1).values
     rank = (_CLIP_QUANTILE * (mask.sum(-1, keepdim=True) - 1)).ceil().long()
     return torch.minimum(losses, ascending.gather(-1, rank)) * mask
 
 
 def label_gain(p: Tensor, values: Tensor) -> Tensor:
-    """Mean value of what is selected, averaged over splits.
+    """Compute the mean value of the selected samples, averaged over splits.
 
     Parameters
     ----------
@@ -80,13 +79,13 @@ class Coverage:
     Attributes
     ----------
     candidates : Tensor of shape (m,)
-        Rows that may be selected: the union of the strategies' favourites.
+        Rows that may be selected: the samples that each strategy ranks highest.
     kernel : Tensor of shape (m, t)
         Similarity of candidates to targets.
     weights : Tensor of shape (t,)
         Uncertainty u of the targets, normalised so that the best gain possible is 1.
     open : Tensor of shape (t,)
-        1 - m_j: what the labelled set leaves uncovered.
+        1 - m_j, the part of each target that the labelled set leaves uncovered.
 
     """
 
@@ -96,7 +95,7 @@ class Coverage:
     open: Tensor
 
     def gain(self, p: Tensor) -> Tensor:
-        """Share of the uncertain and uncovered mass that a soft selection (m,) covers.
+        """Compute the share of the uncertain, uncovered mass that a selection (m,) covers.
 
         1 - (1 - m_j) prod_i (1 - p_i kappa_ij) is the noisy-or relaxation of the
         greedy objective of UncertaintyHerding (Bae et al., ICLR 2025).
@@ -105,12 +104,12 @@ class Coverage:
 
 
 class _NoisyOr(torch.autograd.Function):
-    """sum_j u_j (1 - prod_i (1 - p_i kappa_ij)), and its gradient in two passes over kappa."""
+    """Compute sum_j u_j (1 - prod_i (1 - p_i kappa_ij)); two passes over kappa with gradient."""
 
     @staticmethod
     def forward(ctx: Any, p: Tensor, kernel: Tensor, u: Tensor) -> Tensor:
-        # A factor of 0 would leave nothing to divide by: a sure, identical candidate
-        # stops short.
+        # The gradient divides by these factors. One is 0 if a candidate is selected for
+        # certain and identical to the target.
         left = (1 - p.unsqueeze(1) * kernel).clamp_min_(1e-6)
         missed = left.prod(0)
         ctx.save_for_backward(kernel, left, u * missed)
@@ -140,9 +139,9 @@ def pool_coverage(
 
     Notes
     -----
-    Above 512 rows the targets are a random sample of the pool and the candidates the
-    union of each strategy's favourites (at least the batch each): memory and time stay
-    constant, O(m t) a step.
+    Above 512 rows the targets are a random sample of the pool, and the candidates are the
+    samples that each strategy ranks highest, at least a batch of each. Memory and time
+    then do not grow with the pool: O(m t) per step.
     """
     n, K = utilities.shape
     order = signals.order(rng)

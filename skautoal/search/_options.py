@@ -14,9 +14,9 @@ from ._objectives import LABEL_OBJECTIVES, POOL_OBJECTIVES
 class Search(BaseEstimator):
     """Set how AutoALSampler learns the weights of its strategies.
 
-    SearchNet gives each strategy a weight for each sample, and is trained on an upper
-    objective. FitNet, a model of the task on splits of the labelled set, supplies the
-    losses of held-out samples (AutoAL, [1]_).
+    SearchNet gives each strategy a weight for each sample, and is trained to maximise the
+    objective. FitNet, a model of the task that is trained on splits of the labelled set,
+    provides the losses of held-out samples (AutoAL, [1]_).
 
     Parameters
     ----------
@@ -30,12 +30,12 @@ class Search(BaseEstimator):
         module for each split (slower by the number of splits).
     search_net : {"utilities", "global", "module"}, default="utilities"
         SearchNet: a small perceptron on utilities and a few features of a sample; one
-        weight a strategy; or a copy of the task net's module (the paper's).
+        weight per strategy; or, as in the paper, a copy of the task net's module.
     utilities : {"rank", "binary"}, default="rank"
         Utilities of the strategies: ranks, or 1 for the samples that they would pick.
     threshold : {"exact", "gmm"}, default="exact"
-        Soft selection: exactly k memberships, or above the quantile of a Gaussian mixture,
-        as in the paper.
+        How samples are selected softly: memberships sum to exactly k, or, as in the paper,
+        the threshold is a quantile of a Gaussian mixture.
     loss_prediction : bool, default=False
         Whether SearchNet also learns to rank samples by loss and adds that ranking to the
         utilities. Not with ``search_net="global"``, which has no inputs to predict from.
@@ -105,16 +105,16 @@ class Search(BaseEstimator):
 
     @property
     def reads_labels(self) -> bool:
-        """True if held-out labels teach SearchNet."""
+        """True if SearchNet learns from held-out labels."""
         return self.objective in LABEL_OBJECTIVES
 
     @property
     def reads_pool(self) -> bool:
-        """True if the pool teaches SearchNet."""
+        """True if SearchNet learns from the pool."""
         return self.objective in POOL_OBJECTIVES
 
     def check(self) -> None:
-        """Raise an error for a wrong value, and for one without effect beside the others."""
+        """Raise an error for an invalid value, or for one that the others make ineffective."""
         values = self.get_params(deep=False)
         validate_parameter_constraints(self._parameter_constraints, values, "Search")
         unused = [name for name in self._without_effect() if values[name] != _DEFAULTS[name]]
@@ -126,7 +126,7 @@ class Search(BaseEstimator):
             )
 
     def _without_effect(self) -> list[str]:
-        """Names of the parameters that the other ones switch off."""
+        """Return the names of the parameters that have no effect with the others."""
         names = [] if self.reads_labels else ["fit_net", "n_splits", "loss_prediction"]
         if self.search_net == "global":
             names.append("loss_prediction")
@@ -142,7 +142,7 @@ class Search(BaseEstimator):
 
 _DEFAULTS: dict[str, Any] = Search().get_params(deep=False)
 
-#: The search of the paper, as far as it is built; docs/autoal.md lists what differs.
+#: Parameters that follow the paper; docs/autoal.md lists the differences that remain.
 PAPER: dict[str, Any] = {
     "objective": "loss",
     "utilities": "binary",
@@ -157,7 +157,7 @@ def resolved_search(search: Any) -> Search | None:
     Parameters
     ----------
     search : "auto", "paper", Search or None
-        ``"auto"`` is what works best in our benchmarks, equal weights for now.
+        ``"auto"`` is the best in our benchmarks, for now equal weights.
 
     Returns
     -------

@@ -10,7 +10,7 @@ from tqdm.auto import tqdm
 
 
 class SearchProgress:
-    """A tqdm bar, or nothing if not verbose; a context manager.
+    """Show the progress of a search as a tqdm bar; a context manager.
 
     Parameters
     ----------
@@ -19,7 +19,7 @@ class SearchProgress:
     names : sequence of str
         Names of the columns of the weights.
     verbose : int
-        0 shows nothing.
+        0 hides the bar.
 
     """
 
@@ -34,10 +34,10 @@ class SearchProgress:
         self.bar.close()
 
     def update(self, step: int, objective: Tensor, weights: Tensor) -> None:
-        """Show a step; this is where a verbose search waits for the device."""
+        """Show a step; reading its values waits for the device."""
         leader = int(weights.argmax())
         self.bar.update(step + 1 - self.bar.n)
-        # Last, since this is what is drawn at once, however little time went by.
+        # Last, because it redraws the bar even if little time has passed.
         self.bar.set_postfix_str(
             f"objective={float(objective):.3f}, {self.names[leader]}={float(weights[leader]):.2f}"
         )

@@ -1,6 +1,6 @@
-"""The order of one round: learn from the labels in ``fit``, from the pool in ``query``.
+"""One round of AutoAL: learn from the labels in ``fit`` and from the pool in ``query``.
 
-Splits, FitNet, candidates, SearchNet, objective and batch meet here and nowhere else.
+Only this module connects splits, FitNet, candidates, SearchNet, objective and batch.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ from ._soft_topk import standardize
 from ._splits import stratified_splits
 
 _SIMULATED_SHARE = 5  # at most one in five of a simulated pool is selected
-_PRIOR_LABELS = 100  # held-out labels at which the pull of the prior is twice its final one
+_PRIOR_LABELS = 100  # held-out labels at which the prior is twice as strong as with many
 
 
 @dataclass(frozen=True)
 class RoundOptions:
-    """Settings of a round beside those of the search, from the parameters of the sampler."""
+    """Parameters of the sampler that a round needs besides those of the search."""
 
     builder: str
     n_instances: int
@@ -50,12 +50,12 @@ class RoundOptions:
 
 @dataclass
 class RoundResult:
-    """Answer of a query.
+    """Result of a query.
 
     Attributes
     ----------
     batch : Batch
-        The picks.
+        The picks and their reasons.
     scores : Tensor of shape (n,)
         Mixed utilities.
     utilities : Tensor of shape (n, K)
@@ -85,9 +85,9 @@ class SearchRound:
     options : RoundOptions
         The other settings.
     names : list of str
-        Names of the candidates that it has learned about.
+        Names of the candidates.
     seed : int
-        Decides every draw.
+        Seed of all random draws.
 
     """
 
@@ -125,7 +125,7 @@ class SearchRound:
                 search, task, candidates, pools, rng
             )
             taught = self.labels
-            # FitNet learns in fit only: a query must leave everything as it is.
+            # FitNet is trained further in fit only: a query must not change any state.
             if search.alternate:
                 index = _pad([torch.as_tensor(pool.rows) for pool in pools])
                 update = fit_net.updater(index.to(equal.device), self.labels.mask)
@@ -205,7 +205,7 @@ class SearchRound:
     ) -> tuple[LabelArrays, Tensor, int]:
         """Stack the simulated pools, padded to the largest.
 
-        Returns equal weights on them and the number of features of a sample, too.
+        Also return the equal weights on them and the number of features of a sample.
         """
         columns, inputs, values, losses, sizes = [], [], [], [], []
         for split, pool in enumerate(pools):
@@ -265,7 +265,7 @@ class SearchRound:
         n_instances: int,
         seed: int,
     ) -> tuple[SearchNet | None, np.ndarray | None]:
-        """SearchNet for this pool: the one of ``fit``, taught by the pool if asked."""
+        """Return SearchNet for this pool: that of ``fit``, trained further on the pool if asked."""
         if self.net is None:
             net = self._search_net(search, equal, features.shape[1], task)
         else:
@@ -329,12 +329,10 @@ class SearchRound:
             return utilities, *net.mix(logits, None, utilities)
 
     def _warn_few_labels(self, search: Search) -> None:
-        fallback = (
-            "only the pool teaches it" if search.reads_pool else "the strategies have equal weights"
-        )
+        fallback = "it learns from the pool only" if search.reads_pool else "the weights are equal"
         warn_caller(
-            "Every class in 'y' has a single label, so none can be held out to teach the"
-            f" search: {fallback}. This passes as labels come in.",
+            "Every class in 'y' has a single label, so none can be held out for the search:"
+            f" {fallback}. This changes when a class has a second label.",
             FewLabelsWarning,
         )
 
@@ -343,7 +341,7 @@ class SearchRound:
 
 
 class _Stopwatch:
-    """Adds the seconds of a block to an entry of a dict."""
+    """Add the seconds of a block to an entry of a dict."""
 
     def __init__(self, timings: dict[str, float], stage: str):
         self.timings, self.stage = timings, stage

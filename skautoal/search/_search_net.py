@@ -1,7 +1,7 @@
-"""SearchNet: how much to trust each strategy, for each sample.
+"""SearchNet: networks that compute the weight of each strategy for each sample.
 
-All three networks start as equal weights, since the layer that makes the weights
-starts at zero. The mixture lies on the simplex, so no candidate can repel.
+All three start with equal weights, because their last layer starts at zero. Weights are at
+least 0 and sum to 1, so no candidate can push samples away.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from ._soft_topk import standardize
 
 
 class SearchNet(nn.Module):
-    """Base: turns inputs into logits over strategies, and perhaps a predicted loss.
+    """Base of the networks: maps inputs to logits over strategies and to predicted losses.
 
     Parameters
     ----------
     equal : Tensor of shape (K,)
-        Weights of equal weights: what the network says before it has learned.
+        Equal weights, which the network gives before it is trained.
     loss_prediction : bool
         Whether a second head predicts each sample's loss and adds its ranking to the
         candidates' utilities (Yoo & Kweon, CVPR 2019).
 
     """
 
-    #: Whether ``forward`` wants the raw samples instead of features.
+    #: Whether ``forward`` takes the raw samples instead of features.
     takes_samples = False
 
     def __init__(self, equal: Tensor, loss_prediction: bool):
@@ -39,9 +39,9 @@ class SearchNet(nn.Module):
         self.set_equal_weights(equal)
 
     def set_equal_weights(self, equal: Tensor) -> None:
-        """Set the weights of equal weights (K,) that logits are relative to."""
+        """Set the equal weights (K,) that logits are relative to."""
         if self.loss_prediction:
-            # The learned utility gets the voice of an average candidate.
+            # The learned utility gets the weight of an average candidate.
             equal = torch.cat([equal, equal.mean().reshape(1)])
         self.equal = equal / equal.sum()
 
@@ -52,7 +52,7 @@ class SearchNet(nn.Module):
 
     @abstractmethod
     def forward(self, inputs: Any) -> tuple[Tensor, Tensor | None]:
-        """Logits (..., n, K) relative to the equal, and predicted losses (..., n) or None."""
+        """Return logits (..., n, K), and predicted losses (..., n) or None."""
 
     def mix(
         self,
@@ -61,7 +61,7 @@ class SearchNet(nn.Module):
         utilities: Tensor,
         mask: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Weights on the simplex and the mixed score.
+        """Compute weights, which sum to 1, and the mixed scores.
 
         Parameters
         ----------
@@ -83,9 +83,9 @@ class SearchNet(nn.Module):
         utilities = self.extend(utilities, predicted, mask)
         logits = logits + self.equal.log()
         if logits.requires_grad:
-            # A softmax along a short last axis is many times slower. Along another one equal
-            # rows may differ by a rounding: not where it learns, but where it answers, that
-            # could let their places decide which is picked.
+            # A softmax along a short last axis is many times slower. Along another axis,
+            # equal rows may differ by rounding. That does no harm in training, but in a
+            # query the positions of equal samples could decide which of them is picked.
             weights = logits.mT.softmax(-2).mT
         else:
             weights = logits.softmax(-1)
@@ -94,16 +94,16 @@ class SearchNet(nn.Module):
     def extend(
         self, utilities: Tensor, predicted: Tensor | None, mask: Tensor | None = None
     ) -> Tensor:
-        """Utilities with what a predicted loss is worth as last column, if there is one."""
+        """Append the utility of the predicted losses as the last column, if there are any."""
         if predicted is None:
             return utilities
-        # The ranking loss alone teaches the prediction; the search only weighs it.
+        # Only the ranking loss trains the prediction; the search just weights it.
         learned = torch.sigmoid(standardize(predicted.detach(), mask))
         return torch.cat([utilities, learned.unsqueeze(-1)], dim=-1)
 
 
 class GlobalSearchNet(SearchNet):
-    """One weight a strategy, the same for every sample."""
+    """One weight per strategy, the same for every sample."""
 
     def __init__(self, equal: Tensor):
         super().__init__(equal, loss_prediction=False)
@@ -114,7 +114,7 @@ class GlobalSearchNet(SearchNet):
 
 
 class UtilitySearchNet(SearchNet):
-    """A small perceptron on the candidates' utilities and a few scalars (the default)."""
+    """A small perceptron on the utilities and a few other features (the default)."""
 
     def __init__(self, equal: Tensor, loss_prediction: bool, n_features: int, hidden: int = 32):
         super().__init__(equal, loss_prediction)
@@ -129,7 +129,7 @@ class UtilitySearchNet(SearchNet):
 
 
 class ModuleSearchNet(SearchNet):
-    """The user's own module with a K-way head in place of its classes (the paper's).
+    """The user's module with a head of K outputs in place of the classes, as in the paper.
 
     The loss-prediction head reads the outputs of the module's blocks, averaged over
     positions, as in Yoo & Kweon.
@@ -143,7 +143,7 @@ class ModuleSearchNet(SearchNet):
     layer : str
         Submodule whose input feeds the head.
     X_row : array of shape (1, ...)
-        Any sample, for the widths.
+        Any sample, from which the widths of the layers are found.
 
     """
 
@@ -153,7 +153,7 @@ class ModuleSearchNet(SearchNet):
         self, equal: Tensor, loss_prediction: bool, module: nn.Module, layer: str, X_row: Any
     ) -> None:
         super().__init__(equal, loss_prediction)
-        self.module = module.eval()  # batch norm and dropout stay still in the search
+        self.module = module.eval()  # the search uses neither dropout nor batch statistics
         self.layer = layer
         with torch.no_grad():
             embedding, levels = self._features(X_row)
@@ -166,7 +166,7 @@ class ModuleSearchNet(SearchNet):
         return self.head(embedding), predicted
 
     def _features(self, inputs: Any) -> tuple[Tensor, Tensor]:
-        """Embedding (n, d), and the outputs of all blocks side by side (n, D)."""
+        """Return the embedding (n, d) and the outputs of all blocks side by side (n, D)."""
         with captured_input(self.module, self.layer) as seen:
             levels = block_features(self.module, inputs, self.equal.device)
         return seen[-1], torch.cat(levels, dim=1)

@@ -1,4 +1,4 @@
-"""Selecting exactly k of n, differentiably; and the Gaussian-mixture threshold of the paper.
+"""Differentiable selection of exactly k of n, and the Gaussian-mixture threshold of the paper.
 
 Memberships are p_i = sigmoid((x_i - theta) / tau) with theta such that they sum to k.
 As tau goes to 0 they become the indicator of the k largest scores. With squared
@@ -14,14 +14,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-_PARTS, _ROUNDS = 16, 4  # of the bracket of a threshold
+_PARTS, _ROUNDS = 16, 4  # how the bracket of a threshold is cut
 _BISECTIONS = 64
 _EM_STEPS = 15
-_FLOOR = 1e-12  # of a variance
+_FLOOR = 1e-12  # added to a variance
 
 
 class _ExactK(torch.autograd.Function):
-    """Memberships and their implicit gradient; no host synchronisation."""
+    """Compute memberships and their implicit gradient, without waiting for the device."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, k: Tensor, tau: float, mask: Tensor | None) -> Tensor:
@@ -41,16 +41,16 @@ class _ExactK(torch.autograd.Function):
 
 
 def soft_top_k(x: Tensor, k: Tensor, tau: float, mask: Tensor | None = None) -> Tensor:
-    """Soft memberships in the top k that sum to k in every row.
+    """Compute soft memberships in the top k, which sum to k in every row.
 
     Parameters
     ----------
     x : Tensor of shape (..., n)
         Scores, higher is better.
     k : Tensor of shape (...) or int
-        How many to select, between 0 and the number of unmasked entries.
+        Number to select, between 0 and the number of unmasked entries.
     tau : float
-        Temperature in units of the scores; the smaller, the harder the choice.
+        Temperature in units of the scores; the smaller it is, the harder the selection.
     mask : Tensor of bool of shape (..., n), optional
         False for entries that are padding: they get membership 0.
 
@@ -74,7 +74,7 @@ def soft_top_k(x: Tensor, k: Tensor, tau: float, mask: Tensor | None = None) -> 
 
 
 def _relative_scores(x: Tensor, k: Tensor, tau: float, mask: Tensor | None) -> Tensor:
-    """Scores counted from the k-th largest in units of tau; -inf where masked.
+    """Return scores relative to the k-th largest, in units of tau; -inf where masked.
 
     The threshold lies near the k-th largest, where numbers are small and hence precise
     however large the scores are and however small tau is.
@@ -85,17 +85,17 @@ def _relative_scores(x: Tensor, k: Tensor, tau: float, mask: Tensor | None) -> T
         kth = torch.minimum(kth, mask.sum(-1, keepdim=True))
     descending = x.sort(-1, descending=True).values
     y = (x - descending.gather(-1, kth.clamp_min(1).long() - 1)) / tau
-    # A row of padding alone has no number to count from.
+    # In a row of padding only, the k-th largest is -inf and the difference NaN.
     return y if mask is None else torch.where(mask, y, -torch.inf)
 
 
 def _solve_threshold(y: Tensor, k: Tensor) -> Tensor:
-    """theta with sum_i sigmoid(y_i - theta) = k, for scores counted from the k-th largest.
+    """Solve sum_i sigmoid(y_i - theta) = k for theta; scores are relative to the k-th largest.
 
-    The bracket is cut into 16 parts at a time, all cuts evaluated together: four rounds
-    take it below 1e-3. A sigmoid's second derivative never exceeds its first, so a Newton
-    step more than squares the error: two end below 1e-13. Few large operations and a fixed
-    number of them: the device neither idles nor waits for the host.
+    Each round cuts the bracket into 16 parts and evaluates all cuts together; four rounds
+    take it below 1e-3. The second derivative of a sigmoid never exceeds its first, so a
+    Newton step takes the error below its square, and two steps below 1e-13. The operations
+    are large, and their number is small and fixed: the device neither idles nor waits.
     """
     k = k.unsqueeze(-1)
     # At these ends the sum is within 1e-8 n of k or beyond it, however the scores lie.
@@ -106,7 +106,7 @@ def _solve_threshold(y: Tensor, k: Tensor) -> Tensor:
     for _ in range(_ROUNDS):
         width /= _PARTS
         sums = (beside - (low + width * cuts).unsqueeze(-1)).sigmoid_().sum(-1)
-        # The sum falls as the threshold rises: so many cuts lie below the solution.
+        # The sum falls as the threshold rises: this counts the cuts below the solution.
         low = low + width * (sums > k).sum(-1, keepdim=True)
     theta, high = low + width / 2, low + width
     for _ in range(2):
@@ -117,12 +117,12 @@ def _solve_threshold(y: Tensor, k: Tensor) -> Tensor:
 
 
 def soft_threshold_gmm(x: Tensor, share: Tensor, tau: float, mask: Tensor) -> Tensor:
-    """Soft memberships above the threshold where a Gaussian mixture has tail mass ``share``.
+    """Compute soft memberships above the upper quantile ``share`` of a Gaussian mixture.
 
     AutoAL's equation (3): a mixture of two Gaussians is fitted to the scores, and the
     threshold is its upper quantile. Expectation-maximisation is unrolled, so gradients
     flow through the fit; variances are bounded below relative to the spread of the
-    scores. The memberships sum to the wanted number only as far as the mixture fits.
+    scores. How close the memberships come to the wanted sum depends on the fit.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def soft_threshold_gmm(x: Tensor, share: Tensor, tau: float, mask: Tensor) -> Te
 
 
 def _fit_mixture(x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Weights, means and standard deviations (..., 2) of a two-component mixture."""
+    """Fit a two-component mixture; return weights, means and standard deviations (..., 2)."""
     count = mask.sum(-1, keepdim=True).clamp_min(1).to(x.dtype)
     m = mask.to(x.dtype)
     centre = (x * m).sum(-1, keepdim=True) / count
@@ -187,7 +187,7 @@ def _tail(theta: Tensor, weight: Tensor, mean: Tensor, std: Tensor) -> Tensor:
 
 
 def standardize(x: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Scores with mean 0 and standard deviation 1 along the last axis, over the mask."""
+    """Scale scores to mean 0 and standard deviation 1 along the last axis, over the mask."""
     # The floor leaves constant scores at zero instead of inflating their rounding.
     if mask is None:
         centred = x - x.mean(-1, keepdim=True)

@@ -1,4 +1,4 @@
-"""Splits of the labelled set into a part that plays "labelled" and one that plays "pool"."""
+"""Splits of the labelled set: one part simulates the labelled set, the other the pool."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ import numpy as np
 def stratified_splits(
     codes: np.ndarray, n_splits: int, rng: np.random.RandomState
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Random halves (T, V) of the labels; no class ever leaves T.
+    """Split the labels at random into halves (T, V); every class keeps a label in T.
 
-    Of each class about half goes to V, so a class with a single label stays in T. The
-    smaller the classes, the more this leans towards leaving only a few out; where every
-    class has a single label there is nothing to hold out, and the list is empty.
+    About half of each class goes to V, but never its last label. If every class has a
+    single label, nothing can be held out, and the list is empty.
 
     Parameters
     ----------
@@ -26,7 +25,7 @@ def stratified_splits(
     Returns
     -------
     splits : list of (ndarray, ndarray)
-        Sorted indices of T and of V, disjoint, together all labels.
+        Sorted indices of T and of V, which are disjoint and together are all labels.
 
     Examples
     --------
@@ -42,7 +41,7 @@ def stratified_splits(
         held_out = [np.empty(0, dtype=np.int64)]
         for code in np.unique(codes):
             members = rng.permutation(np.flatnonzero(codes == code))
-            # An odd member goes to either side by chance, not always to the same.
+            # If their number is odd, chance decides which side gets the additional one.
             size = (len(members) + rng.randint(2)) // 2
             held_out.append(members[: min(size, len(members) - 1)])
         V = np.sort(np.concatenate(held_out))

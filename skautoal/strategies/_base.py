@@ -1,7 +1,7 @@
-"""The protocol of a query strategy: declared signals in, utilities or ordered picks out.
+"""Base classes of query strategies: they read signals and return picks and utilities.
 
-A strategy is a scikit-learn style parameter object. It keeps no state between queries
-and knows neither torch modules nor pools, only :class:`~skautoal.signals.Signals`.
+A strategy has parameters, like a scikit-learn estimator. It keeps no state between
+queries and reads only :class:`~skautoal.signals.Signals`.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ __all__ = ["BatchStrategy", "FunctionStrategy", "ScoreStrategy", "Strategy"]
 
 
 class Strategy(BaseEstimator):
-    """Base of all query strategies; derive from one of its two subclasses.
+    """Base of all query strategies; subclass ScoreStrategy or BatchStrategy instead.
 
     Attributes
     ----------
     needs : tuple of str
         Names of the signals that are read (see :data:`skautoal.signals.SIGNAL_NAMES`).
     cost : str
-        Time it takes, in n (pool), l (labelled), b (batch), C (classes), d (embedding)
-        and T (passes).
+        Time complexity, in terms of n (pool), l (labelled samples), b (batch),
+        C (classes), d (embedding) and T (passes).
     reads_whole_pool : bool
-        False if it has its signals computed for a part of the pool alone.
+        False if the strategy computes its signals for a part of the pool only.
     row_wise : bool
-        True if the score of a sample depends on that sample's signals alone: a pool that
-        is larger than ``max_memory`` is then scored exactly, part by part.
+        True if the score of a sample depends only on the signals of that sample. A pool
+        whose signals exceed ``max_memory`` is then scored exactly, part by part.
 
     """
 
@@ -60,7 +60,7 @@ class Strategy(BaseEstimator):
     def evaluate(
         self, signals: Signals, n_instances: int, random_state: Any = None
     ) -> tuple[Tensor, Tensor]:
-        """Picks and utilities, as tensors on the device of the signals.
+        """Return picks and utilities, as tensors on the device of the signals.
 
         Parameters
         ----------
@@ -69,15 +69,15 @@ class Strategy(BaseEstimator):
         n_instances : int
             Size of the batch, between 1 and n.
         random_state : int, RandomState or None, default=None
-            Breaks ties and decides random draws.
+            Controls tie-breaking and random draws.
 
         Returns
         -------
         picks : Tensor of shape (n_instances,), dtype int64
             Distinct rows, best first.
         utilities : Tensor of shape (n,)
-            Higher is better: the scores, or 1 - position / b for a strategy that builds
-            a batch, 0 for what it leaves out.
+            Higher is better. Scores of a score strategy; for a batch strategy,
+            1 - position / b for the picks and 0 for all other samples.
 
         """
 
@@ -86,16 +86,16 @@ class Strategy(BaseEstimator):
         return self.evaluate(signals, n_instances, random_state)[0]
 
     def select(self, signals: Signals, n_instances: int, random_state: Any = None) -> np.ndarray:
-        """Pick from signals that are there already.
+        """Pick the samples that should be labelled next, given their signals.
 
         Parameters
         ----------
         signals : Signals
-            Signals of the pool; those in ``needs`` are computed if they are not yet.
+            Signals of the pool; those in ``needs`` are computed if they are not held yet.
         n_instances : int
-            Size of the batch b; more than the pool holds is clipped with a warning.
+            Size of the batch b. Values larger than the pool are clipped with a warning.
         random_state : int, RandomState or None, default=None
-            Breaks ties and decides random draws.
+            Controls tie-breaking and random draws.
 
         Returns
         -------
@@ -128,23 +128,23 @@ class Strategy(BaseEstimator):
         net : skorch classifier
             Trained net; not modified.
         X_pool : array of shape (n, ...)
-            Unlabelled samples as the net takes them, in anything that ``query`` of a
-            sampler takes; floating numbers of another precision become float32.
+            Unlabelled samples as the net takes them, in any container that ``query`` of a
+            sampler accepts. Other floating-point dtypes are converted to float32.
         n_instances : int, default=1
             Size of the batch b.
         X_labeled : array of shape (n_labeled, ...), optional
-            Labelled samples, for strategies that keep away from them.
+            Labelled samples, for strategies that read their signals.
         y_labeled : array of shape (n_labeled,), optional
             Their labels.
         previous_net : skorch classifier, optional
-            The net of the previous round, for strategies that compare.
+            The net of the previous round, for strategies that compare the two.
         embedding_layer : str, default="auto"
             Submodule whose input is the embedding.
         max_memory : int, str or None, default=None
-            Bytes, or a text like ``"2GB"``, that the signals and work on them may take;
-            see ``query`` of a sampler.
+            Memory for the signals and the work on them, in bytes or as text like
+            ``"2GB"``; see ``query`` of a sampler.
         random_state : int, RandomState or None, default=None
-            Decides ties, random draws and dropout masks.
+            Controls tie-breaking, random draws and dropout masks.
 
         Returns
         -------
@@ -169,9 +169,9 @@ class Strategy(BaseEstimator):
 
 
 class ScoreStrategy(Strategy):
-    """A strategy that scores each sample by itself: the batch is the top of the scores.
+    """Base of strategies that score every sample; the batch has the highest scores.
 
-    Subclasses implement ``_scores(signals, rng)`` returning a tensor (n,), higher is
+    Subclasses implement ``_scores(signals, rng)``, which returns a tensor (n,); higher is
     better.
     """
 
@@ -179,12 +179,12 @@ class ScoreStrategy(Strategy):
     def _scores(self, signals: Signals, rng: np.random.RandomState) -> Tensor: ...
 
     def scores(self, signals: Signals, random_state: Any = None) -> Tensor:
-        """Scores of all samples, (n,), higher is better, checked.
+        """Return the checked scores of all samples, (n,); higher is better.
 
         Raises
         ------
         StrategyOutputError
-            If the scores have another shape or hold NaN or infinity.
+            If the scores have another shape or contain NaN or infinity.
 
         """
         rng = _as_rng(random_state)
@@ -229,9 +229,9 @@ class ScoreStrategy(Strategy):
 
 
 class BatchStrategy(Strategy):
-    """A strategy that builds a batch, each pick depending on the earlier ones.
+    """Base of strategies that build a batch, in which each pick depends on earlier ones.
 
-    Subclasses implement ``_pick(signals, n_instances, rng)`` returning distinct
+    Subclasses implement ``_pick(signals, n_instances, rng)``, which returns distinct
     indices, best first.
     """
 
@@ -244,7 +244,7 @@ class BatchStrategy(Strategy):
         rng = _as_rng(random_state)
         if signals.exceeds_memory(self.needs):
             rows, part = signals.manageable(self.needs, n_instances, draw_seed(rng))
-            assert rows is not None  # a part of the rows is all that can be held
+            assert rows is not None  # the signals of all rows are too large
             picks, utilities = self.evaluate(part, n_instances, rng)
             return rows[picks], utilities.new_zeros(len(signals)).index_copy_(0, rows, utilities)
         signals.require(self.needs, needed_by=self.name)
@@ -271,15 +271,16 @@ class BatchStrategy(Strategy):
 
 
 class FunctionStrategy(ScoreStrategy):
-    """A plain function as a strategy.
+    """Use a function as a strategy.
 
     Parameters
     ----------
     function : callable
-        Takes the :class:`~skautoal.signals.Signals` of a pool, returns scores (n,),
-        higher is better, as array or tensor.
+        Takes the :class:`~skautoal.signals.Signals` of a pool and returns scores, an array
+        or tensor of shape (n,); higher is better.
     needs : tuple of str, default=("probabilities",)
-        Signals the function reads: checked before any work, computed in one pass.
+        Signals that the function reads. They are checked before any work and computed in
+        one pass.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Batches when labels have prices: utility per unit of cost, within a budget."""
+"""CostAware: batches of the highest utility per unit of cost, within a budget."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from ..signals import Signals
 from ._base import ScoreStrategy, Strategy
 from ._wrapper import Wrapper
 
-PROPOSED = 5  # batches that are proposed where one is wanted
+PROPOSED = 5  # size of the proposal from which a batch is taken, in batches
 
 
 class CostAware(Wrapper):
-    """Samples of highest utility per unit of cost, within a budget.
+    """Pick the samples with the highest utility per unit of cost, within a budget.
 
-    Utility is the share of the pool that the strategy finds worth less. A strategy that
-    scores has the whole pool ranked; one that builds batches first builds one five times the
-    size, and what it leaves out comes after what it picks.
+    The utility of a sample is its rank divided by the size of the pool. A score strategy
+    ranks the whole pool. A batch strategy first builds a batch of five times the size; all
+    other samples are considered after the samples in it.
 
     Parameters
     ----------
     strategy : Strategy
-        Says what is useful.
+        Strategy that rates the samples.
     costs : array-like of shape (n,) or callable
         Positive cost of each sample of the pool, or a function of the pool's
-        :class:`~skautoal.signals.Signals` that returns them; a function goes on working as
-        the pool shrinks.
+        :class:`~skautoal.signals.Signals` that returns them. A function can be used for
+        several rounds, in which the pool shrinks.
     budget : float or None, default=None
-        Most that a batch may cost. A sample that no longer fits is passed over for the next
-        that does, and once none fits the batch ends: **it may then hold fewer samples than
-        asked for**, or none. None: no limit.
+        Maximum cost of a batch. A sample that does not fit into the remaining budget is
+        skipped for the next one that does. The batch ends when none fits, so **it may hold
+        fewer samples than asked for**, or none. None means no limit.
 
     Notes
     -----
-    The greedy solution of a knapsack. ``query`` of a sampler takes ``costs`` and ``budget`` as
-    well; this is for one strategy of several.
+    This is the greedy solution of the knapsack problem. ``query`` of a sampler takes
+    ``costs`` and ``budget`` as well; use this class for a single strategy in a list.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""The list of strategies: one line each, found by name."""
+"""Registry of the strategies: find one by its name, and list all of them."""
 
 from __future__ import annotations
 
@@ -99,14 +99,14 @@ PAPER_CANDIDATES = (
 
 
 def get_strategy(strategy: Any) -> Strategy:
-    """A strategy object from a name, an object or a plain function.
+    """Return a strategy object, given its name, the object itself or a function.
 
     Parameters
     ----------
     strategy : str, Strategy or callable
-        A name as :func:`list_strategies` prints it or the name of its class (case and
-        underscores do not matter); a strategy is returned as it is; a function of the
-        signals becomes a :class:`FunctionStrategy`.
+        A name as :func:`list_strategies` prints it, or the name of a class; only its
+        letters and digits count, in any case. A strategy is returned as it is. A function
+        of the signals becomes a :class:`FunctionStrategy`.
 
     Returns
     -------
@@ -115,9 +115,9 @@ def get_strategy(strategy: Any) -> Strategy:
     Raises
     ------
     ValueError
-        If there is no strategy of that name; suggests the nearest.
+        If no strategy has that name; the message suggests the nearest one.
     TypeError
-        If it is a class or something else.
+        If ``strategy`` is a class or of any other type.
 
     Examples
     --------
@@ -170,7 +170,7 @@ class StrategyTable(list):
 
 
 def list_strategies() -> StrategyTable:
-    """Name, class, needed signals and cost of every registered strategy.
+    """List name, class, needed signals and cost of every registered strategy.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Base of the strategies that change how another one picks."""
+"""Base of wrappers: strategies that change how another strategy picks."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ._base import BatchStrategy, Strategy
 
 
 class Wrapper(WrapperDiagramMixin, BatchStrategy):
-    """Takes its needs and its name from the strategy in its parameter ``strategy``."""
+    """Base of wrappers; needs and name are those of the parameter ``strategy``."""
 
     strategy: Strategy
 
     @property
     def needs(self) -> tuple[str, ...]:  # type: ignore[override]
-        """Those of the strategy."""
+        """Names of the signals that the wrapped strategy reads."""
         return self._wrapped().needs
 
     @property
@@ -28,10 +28,10 @@ class Wrapper(WrapperDiagramMixin, BatchStrategy):
         if isinstance(self.strategy, Strategy):
             return self.strategy
         raise TypeError(
-            f"'strategy' must be a strategy object; got {self.strategy!r:.100}. Names and"
-            " functions become one by get_strategy(...)."
+            f"'strategy' must be a strategy object; got {self.strategy!r:.100}. Convert names"
+            " and functions with get_strategy(...)."
         )
 
     def _checked(self, picks: Any, n: int, k: int) -> Tensor:
-        # A batch may be cut short where labels have a price.
+        # With a budget the batch may be smaller than asked for.
         return super()._checked(picks, n, min(k, len(picks)))

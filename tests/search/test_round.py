@@ -380,7 +380,7 @@ def test_a_single_strategy_is_that_strategy(task):
 def test_one_label_a_class_cannot_teach(mode, blobs):
     X, y = blobs
     first = [int(np.flatnonzero(y == c)[0]) for c in range(3)]
-    with pytest.warns(FewLabelsWarning, match="the strategies have equal weights") as caught:
+    with pytest.warns(FewLabelsWarning, match="the weights are equal") as caught:
         fitted = sampler(mode=mode, objective="loss", loss_prediction=False).fit(X[first], y[first])
     assert caught[0].filename == __file__
     pool = np.delete(X, first, axis=0)
@@ -401,7 +401,7 @@ def test_with_one_label_a_class_the_pool_teaches(objective, blobs):
         warnings.simplefilter("always")
         fitted = sampler(objective=objective).fit(X[first], y[first])
     assert len(caught) == (objective == "mixed")  # coverage asks nothing of the labels
-    assert all("only the pool teaches" in str(warning.message) for warning in caught)
+    assert all("it learns from the pool only" in str(warning.message) for warning in caught)
     fitted.query(np.delete(X, first, axis=0))
     assert set(fitted.search_history_["phase"]) == {"pool"}
 

@@ -137,19 +137,19 @@ def test_embeddings_of_one_dimension_and_many_classes():
     assert "labelled" in drawn(ax)
 
 
-def test_what_cannot_be_drawn_is_refused_in_words(sampler, pool, blobs):
+def test_what_cannot_be_drawn_is_refused(sampler, pool, blobs):
     with pytest.raises(
         TypeError, match=r"'explanation' must be the result of 'explain' .* got list"
     ):
         plot.explanation(sampler.explain(pool, [0]).rows())
-    vote = AutoALSampler(strategies=["margin"], batch_builder="top", random_state=0)
+    equal = AutoALSampler(strategies=["margin"], batch_builder="top", random_state=0)
     with pytest.raises(NotFittedError):
-        plot.strategy_weights(vote)
-    vote.fit(blobs[0][:30], blobs[1][:30])
+        plot.strategy_weights(equal)
+    equal.fit(blobs[0][:30], blobs[1][:30])
     with pytest.raises(ValueError, match="'sampler' has no weights of strategies"):
-        plot.strategy_weights(vote)
+        plot.strategy_weights(equal)
     with pytest.raises(ValueError, match="'sampler' has no search in 'search_history_'"):
-        plot.search_history(vote)
+        plot.search_history(equal)
     with pytest.raises(TypeError, match=r"'sampler' must be a sampler of skautoal.*Logistic"):
         plot.picks(LogisticRegression(), pool, [0])
     with pytest.raises(ValueError, match="'indices' holds"):

@@ -93,7 +93,7 @@ def test_writes_to_a_chunk_never_reach_a_file(tmp_path):
     ("given", "expected"),
     [("2GB", 2 * 10**9), ("1.5 GiB", 3 * 2**29), ("10k", 10_000), ("7B", 7), ("7", 7), (8.0, 8)],
 )
-def test_memory_in_words(given, expected):
+def test_memory_as_text(given, expected):
     assert check_memory(given) == expected
 
 

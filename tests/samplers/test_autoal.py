@@ -135,7 +135,7 @@ def test_names_are_made_distinct(task, mlp_net):
     names = [name for name, _ in fitted.strategies_]
     assert names == ["Margin", "Margin-2", "mine", "theirs", "BALD", "mine-2", "Margin-3"]
     fitted.query(task[2])
-    # Three margins are one voice, three copies of mine another, BALD the third.
+    # Three margins share one weight, three copies of mine another; BALD has the third.
     shares = fitted.strategy_weights_["pool"]
     np.testing.assert_allclose([shares["BALD"], shares["Margin"]], [1 / 3, 1 / 9], rtol=1e-5)
 
@@ -151,7 +151,7 @@ def test_strategies_are_neither_changed_nor_copied(task, mlp_net):
 
 
 def test_the_order_of_the_strategies_is_no_choice(task, mlp_net):
-    """By the vote, where nothing is drawn by lot."""
+    """With equal weights and the highest scores, which need no random numbers."""
     X, y, pool = task
     one, other = (
         sampler(mlp_net, names, mode="vote").fit(X, y).query(pool, return_utilities=True)

@@ -64,7 +64,7 @@ def test_exp4p_update_by_hand():
     assert_allclose(weights, 2 * np.array([first, second]) / (first + second))
 
 
-def test_exp4p_pays_nothing_for_nothing():
+def test_exp4p_without_draws_changes_no_weight():
     before = np.array([0.5, 1.5])
     after = exp4p_update(
         before, before / 2, np.zeros((0, 2), bool), np.zeros(0), p_min=0.2, delta=0.1, horizon=9
@@ -111,7 +111,7 @@ def play(sampler, X, y, n_labeled: int, n_rounds: int, n_instances: int):
     return sampler
 
 
-def test_albl_trusts_the_arm_whose_samples_the_model_gets_right(halves):
+def test_albl_prefers_the_arm_whose_samples_the_model_gets_right(halves):
     arms = [("lawful", by_column(0)), ("lawless", by_column(0, -1.0))]
     sampler = ALBLSampler(strategies=arms, p_min=0.1, random_state=0)
     play(sampler, *halves, n_labeled=40, n_rounds=4, n_instances=20)
@@ -194,7 +194,7 @@ def test_tailor_makes_room_for_new_classes(blobs):
     sampler.teach(X[first], y[first])
     before = sampler.arm_counts_
     assert before.shape == (2, 2)
-    sampler.teach(X[second], y[second])  # answers that come too late pay no arm
+    sampler.teach(X[second], y[second])  # answers that come too late reward no arm
     assert_allclose(sampler.arm_counts_, np.column_stack([[0, 0], before]))
     expected = [[sum(arm[i] == k and y[i] == c for i in first) for c in "bd"] for k in range(2)]
     assert_allclose(before, expected)

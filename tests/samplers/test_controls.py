@@ -71,7 +71,7 @@ def test_weights_that_are_none_are_refused_before_training(blobs, weights, messa
     assert not hasattr(sampler, "estimator_")
 
 
-def test_random_weights_differ_by_seed_and_from_the_vote(blobs):
+def test_random_weights_differ_by_seed_and_from_equal_weights(blobs):
     X, y = blobs
     strategies = ["margin", "kmeans", "random"]
     found = []

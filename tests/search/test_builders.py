@@ -182,7 +182,7 @@ def test_joint_herding_without_inputs_that_have_distances(X):
     )
 
 
-def test_joint_herding_trusts_scores_more_as_labels_come_in():
+def test_scores_count_more_in_joint_herding_as_labels_come_in():
     rng = np.random.RandomState(0)
     H = rng.standard_normal((40, 3))
     scores = np.arange(40)

@@ -206,7 +206,7 @@ def test_the_same_start_gives_the_same_search():
     assert np.array_equal(one, other)
 
 
-def test_progress_is_told_and_changes_nothing():
+def test_progress_is_reported_and_changes_nothing():
     steps = []
 
     def progress(step, objective, weights):

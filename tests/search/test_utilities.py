@@ -181,7 +181,7 @@ def test_opposite_and_independent_candidates_weigh_the_same():
 
 
 @given(seed=st.integers(0, 10**6), m=st.integers(2, 60), data=st.data())
-def test_whether_two_agree_is_told_by_kendalls_tau(seed, m, data):
+def test_agreement_is_decided_by_kendalls_tau(seed, m, data):
     rng = np.random.RandomState(seed)
     a = rng.randint(data.draw(st.integers(1, m)), size=m)
     a[:2] = 0, 1  # something to agree on

@@ -209,7 +209,7 @@ def test_mqnet_with_outsiders_alone_keeps_away_from_them():
     assert MQNet(ood_label=1).select(signals, 3, 0).tolist() == [4, 3, 2]
 
 
-def test_the_meta_net_is_monotone_and_learns_which_measure_to_trust():
+def test_the_meta_net_is_monotone_and_weights_the_better_measure():
     rng = np.random.RandomState(0)
     inputs = torch.as_tensor(rng.random_sample((200, 2)), dtype=torch.float32)
     pure = inputs[:, 0] > 0.5

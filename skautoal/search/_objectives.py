@@ -139,9 +139,9 @@ def pool_coverage(
 
     Notes
     -----
-    Above 512 rows the targets are a random sample of the pool, and the candidates are the
-    samples that each strategy ranks highest, at least a batch of each. Memory and time
-    then do not grow with the pool: O(m t) per step.
+    The targets are at most 512 rows, drawn at random from a larger pool. The candidates are
+    the samples that each strategy ranks highest, at least a batch of each. Memory and time
+    thus do not grow with the pool: O(m t) per step.
     """
     n, K = utilities.shape
     order = signals.order(rng)

@@ -94,7 +94,7 @@ def compare(n_rounds: int, n_seeds: int, max_epochs: int):
 
 def area(curves: np.ndarray) -> np.ndarray:
     """Area under each budget curve, normalised to the range of accuracies."""
-    return np.trapezoid(curves, axis=1) / (curves.shape[1] - 1)
+    return (curves[:, 1:] + curves[:, :-1]).mean(axis=1) / 2
 
 
 def print_table(results) -> None:

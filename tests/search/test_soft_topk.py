@@ -88,7 +88,7 @@ def test_ties_share_what_is_left():
 def test_higher_scores_have_higher_memberships(x, tau, data):
     k = data.draw(st.integers(0, len(x)))
     p = soft_top_k(torch.as_tensor(np.sort(x)), k, tau)
-    assert (p.diff() >= 0).all()
+    assert (p.diff() >= -1e-15).all()  # equal scores may differ by a rounding
 
 
 @given(scores, st.data())

@@ -11,6 +11,7 @@ from ..mixing._builders import BUILDER_NEEDS
 from ..samplers._composition import StrategiesSampler
 from ..samplers._result import Answer
 from ..search._features import sample_features
+from ..search._location import Location
 from ..search._search_net import UtilitySearchNet
 from ..signals import Signals
 
@@ -85,15 +86,18 @@ class RandomWeightsSampler(StrategiesSampler):
             seed=derive_seed(seed, "candidates"),
         )
         features = sample_features(signals, utilities, seed)
+        if signals.labeled is not None:
+            location = Location.of(signals.labeled)(signals)
+            features = torch.cat([features, location], dim=1)
         with isolated_rng(derive_seed(self._seed, "random weights"), signals.device):
             net = UtilitySearchNet(equal_weights(utilities), False, features.shape[1])
-            net.head.reset_parameters()
+            net.draw_head()
         net = net.to(signals.device)
         with torch.no_grad():
             logits, _ = net(features)
             weights, scores = net.mix(logits, None, utilities)
         rng = np.random.RandomState(derive_seed(seed, "batch"))
-        batch = build_batch(_BUILDER, scores, signals, n_instances, rng)
+        batch = build_batch(_BUILDER, scores, signals, n_instances, rng, learned=1.0)
         return Answer(
             batch.picks, scores, candidates.names, utilities, weights, reasons=batch.reasons
         )

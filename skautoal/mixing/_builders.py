@@ -34,6 +34,7 @@ def build_batch(
     signals: Signals,
     n_instances: int,
     rng: np.random.RandomState,
+    learned: float = 0.0,
 ) -> Batch:
     """Turn a score per sample into a batch.
 
@@ -55,7 +56,10 @@ def build_batch(
     n_instances : int
         Size of the batch, at most n.
     rng : RandomState
-        Controls tie-breaking and random draws.
+        Decides ties and draws.
+    learned : float, default=0.0
+        Share of learned weights in the scores, from 0 to 1. Joint herding, which trusts
+        scores little where labels are few, trusts learned ones more.
 
     Returns
     -------
@@ -67,7 +71,7 @@ def build_batch(
     if builder == "top":
         return Batch(top_k(scores, n_instances, order))
     if builder == "joint_herding":
-        return joint_herding(signals, scores, n_instances, order)
+        return joint_herding(signals, scores, n_instances, order, learned)
     weights = (average_ranks(scores) / len(scores)).float() ** _SHARPNESS
     if builder == "stochastic":
         return _stochastic(weights, n_instances, order, rng)

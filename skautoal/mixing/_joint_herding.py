@@ -8,12 +8,9 @@ uncertainty counts the more the more labels there are.
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from ..data import Pool
-from ..data._rows import load_rows
 from ..ops._calibration import fit_temperature
 from ..ops._distances import GaussianKernel, nearest_kernel, normalize_rows
 from ..ops._greedy import greedy_coverage
@@ -21,19 +18,23 @@ from ..ops._ranking import average_ranks, top_k
 from ..ops._uncertainty import margin
 from ..signals import Signals
 from ._batch import Batch, Reasons, coverage_reasons, merged
+from ._inputs import InputView, has_inputs
 
 # Unrelated centred points of length 1 are 1.4 apart.
-_WIDTH = 1.0
+JOINT_WIDTH = 1.0
 
-_HALF_LABELS = 20.0  # labels per class at which the exponent of uncertainty is 1/2
-_LEAST = 1e-6  # least uncertainty, since 0 to the power of 0 would be 1
+_HALF_TRUST = 20.0  # labels a class at which uncertainty has half of its say
+_LEARNED_EXPONENT = 16.0  # of scores whose weights are all learned
+_LEAST = 1e-6  # of an uncertainty: a power of 0 would be 1
 _EXACT_BELOW = 5_000
 _MAX_TARGETS = 2_000
 _MAX_CANDIDATES = 2_000
 
 
-def joint_herding(signals: Signals, scores: Tensor, n_instances: int, order: Tensor) -> Batch:
-    """Pick samples greedily that score high and cover the uncertain part of the pool.
+def joint_herding(
+    signals: Signals, scores: Tensor, n_instances: int, order: Tensor, learned: float = 0.0
+) -> Batch:
+    """Pick greedily samples that score high and cover the uncertain part of the pool.
 
     Parameters
     ----------
@@ -45,27 +46,30 @@ def joint_herding(signals: Signals, scores: Tensor, n_instances: int, order: Ten
     n_instances : int
         Size of the batch, at most n.
     order : Tensor of shape (n,)
-        Random permutation that breaks ties and draws the targets of a large pool.
+        Random permutation: breaks ties, draws the targets of a large pool.
+    learned : float, default=0.0
+        Share of learned weights in the scores.
 
     Returns
     -------
     batch : Batch
-        The reasons are those of :func:`coverage_reasons` and the two factors of the gain of
-        a pick: ``uncertainty_weight`` (u^a) and ``score_weight`` (s^a).
+        The reasons are those of :func:`coverage_reasons`, and the two factors on what a
+        pick gains: ``uncertainty_weight`` (u^a) and ``score_weight`` (s^e).
 
     Notes
     -----
-    Pick i maximises ``(u_i s_i)^a sum_j u_j^a max(0, k_ij - c_j)`` with u one minus the
-    calibrated margin, s the rank of the score, c_j how well labelled samples and earlier
-    picks cover j, and ``a = r / (r + 20)`` with r labels per class. With few labels this is
-    nearly pure coverage, because the uncertainty of a net trained on so little is not
-    reliable. It is exact up to 5,000 rows. Above, the targets are 2,000 random rows, and
-    the candidates the 2,000 (or five batches) whose weight ``(u_i s_i)^a``, times a random
+    Pick i maximises ``u_i^a s_i^e sum_j u_j^a max(0, k_ij - c_j)`` with u one minus the
+    calibrated margin, s the rank of the score, c_j what labelled and picked samples cover
+    of j, and ``a = r / (r + 20)`` with r labels a class: nearly pure coverage at the
+    start, when a net of few labels does not know what it does not know. The exponent of
+    the scores is ``e = a + 16 learned``: what held-out labels have confirmed may move the
+    batch however few they are. Exact up to 5,000 rows; above, targets are 2,000 random rows
+    and candidates the 2,000 (or five batches) whose weight ``u_i^a s_i^e``, times a random
     number between 0 and 1, is largest.
     """
-    a = _exponent(signals)
-    u = _weighted_uncertainty(signals)
-    s = (average_ranks(scores) / len(scores)).to(u.dtype) ** a
+    a = _trust(signals)
+    u = trusted_uncertainty(signals)
+    s = (average_ranks(scores) / len(scores)).to(u.dtype) ** (a + _LEARNED_EXPONENT * learned)
     own = u * s
     candidates = targets = order
     if len(order) > _EXACT_BELOW:
@@ -75,22 +79,22 @@ def joint_herding(signals: Signals, scores: Tensor, n_instances: int, order: Ten
         draw[order] = torch.linspace(0, 1, len(order), dtype=u.dtype, device=u.device)
         candidates = top_k(own * draw, min(n_candidates, len(order)), order)
         targets = order[:_MAX_TARGETS]
-    A, B, L = _joint_views(signals, candidates, targets)
-    covered = nearest_kernel(B, L, _WIDTH)
+    A, B, L = joint_views(signals, candidates, targets)
+    covered = nearest_kernel(B, L, JOINT_WIDTH)
     along = torch.arange(len(candidates), device=order.device)
-    kernel = GaussianKernel(A, B, _WIDTH)
+    kernel = GaussianKernel(A, B, JOINT_WIDTH)
     places = greedy_coverage(kernel, u[targets], covered, n_instances, along, own[candidates])
     picks = candidates[places]
 
     def reasons() -> Reasons:
-        columns = coverage_reasons(A[places], B, u[targets], L, _WIDTH)
+        columns = coverage_reasons(A[places], B, u[targets], L, JOINT_WIDTH)
         return merged(columns, uncertainty_weight=u[picks], score_weight=s[picks])
 
     return Batch(picks, reasons)
 
 
-def _weighted_uncertainty(signals: Signals) -> Tensor:
-    """Compute one minus the calibrated margin, to the power of the exponent, (n,) float32.
+def trusted_uncertainty(signals: Signals) -> Tensor:
+    """One minus the margin, calibrated, to the power of how far it is trusted, (n,) float32.
 
     The temperature of the margin is the one that suits the labelled samples, as in
     :class:`~skautoal.strategies.UncertaintyHerding`.
@@ -103,7 +107,7 @@ def _weighted_uncertainty(signals: Signals) -> Tensor:
     return u.clamp_min(_LEAST) ** _exponent(signals)
 
 
-def _joint_views(
+def joint_views(
     signals: Signals, candidates: Tensor, targets: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return candidates, targets and labelled samples as points of length 1.
@@ -118,17 +122,19 @@ def _joint_views(
     Returns
     -------
     A, B, L : Tensor of shape (m, d), Tensor of shape (t, d), Tensor of shape (l, d)
-        Embeddings and, if they can be used, inputs side by side, with the same weight.
+        Embeddings and, where there are any, inputs side by side, with the same weight; see
+        :class:`InputView` for how inputs become points.
         B is A where candidates and targets are the same object.
     """
     labeled = signals.labeled
     H = signals.embeddings
     H_labeled = H[:0] if labeled is None else labeled.embeddings
     views = [_centred(H[candidates], H[targets], H_labeled)]
-    if _has_inputs(signals) and (labeled is None or _has_inputs(labeled)):
-        X = _inputs(signals, candidates)
-        X_targets = X if candidates is targets else _inputs(signals, targets)
-        X_labeled = X[:0] if labeled is None else _inputs(labeled)
+    if has_inputs(signals) and (labeled is None or has_inputs(labeled)):
+        view = InputView.of(signals, targets)
+        X = view(signals, candidates)
+        X_targets = X if candidates is targets else view(signals, targets)
+        X_labeled = X[:0] if labeled is None else view(labeled)
         views.append(_centred(X, X_targets, X_labeled))
     A, B, L = (normalize_rows(torch.cat(parts, dim=1)) for parts in zip(*views, strict=True))
     return A, (A if candidates is targets else B), L
@@ -143,23 +149,4 @@ def _centred(*parts: Tensor) -> list[Tensor]:
 def _exponent(signals: Signals) -> float:
     """Return the exponent of uncertainty and scores: 0 without labels, near 1 with many."""
     n_labeled = 0 if signals.labeled is None else signals.labeled.n_samples
-    return n_labeled / (n_labeled + _HALF_LABELS * signals.n_classes)
-
-
-def _has_inputs(signals: Signals) -> bool:
-    """Return True if there are raw samples whose distances are meaningful."""
-    if not signals.has("network"):
-        return False
-    X = signals.X
-    if isinstance(X, Pool) and not (X.random_access and X.rereadable):
-        return False
-    row = load_rows(X, np.arange(1)) if signals.n_samples else X
-    is_number = isinstance(row, Tensor) and row.is_floating_point()
-    return is_number or (isinstance(row, np.ndarray) and row.dtype.kind == "f")
-
-
-def _inputs(signals: Signals, rows: Tensor | None = None) -> Tensor:
-    index = np.arange(signals.n_samples) if rows is None else rows.cpu().numpy()
-    X = load_rows(signals.X, index)
-    X = torch.as_tensor(X) if isinstance(X, Tensor) else torch.from_numpy(np.array(X))
-    return X.flatten(1).to(signals.device)
+    return n_labeled / (n_labeled + _HALF_TRUST * signals.n_classes)

@@ -184,6 +184,21 @@ def head_logits(net: Any, layer: str, embeddings: Tensor) -> Tensor:
     return logits
 
 
+def trunk_learns(net: Any, layout: NetLayout) -> bool:
+    """Return True if training changes anything below the linear head of a net.
+
+    If not, embeddings know nothing of the labels that the net was trained on.
+    """
+    if layout.embedding_layer is None or not layout.has_head:
+        return any(parameter.requires_grad for parameter in net.module_.parameters())
+    head = dict(net.module_.named_modules())[layout.embedding_layer]
+    of_head = {id(parameter) for parameter in head.parameters()}
+    return any(
+        parameter.requires_grad and id(parameter) not in of_head
+        for parameter in net.module_.parameters()
+    )
+
+
 def inspect_net(net: Any, X_row: Any, embedding_layer: str = "auto") -> NetLayout:
     """Send one row through an initialised net and report what it can give.
 

@@ -46,6 +46,8 @@ class TaskModel:
         Class codes of the labelled samples.
     previous_net : skorch classifier or None
         The net of the previous round, if there was one with the same outputs.
+    frozen : bool
+        Whether the net was given as it is, not trained here.
 
     """
 
@@ -57,6 +59,7 @@ class TaskModel:
     classes: np.ndarray
     codes: np.ndarray
     previous_net: Any = None
+    frozen: bool = False
 
     def transform(self, X: Any) -> Any:
         """Send samples through the transformers of the pipeline; a pool when it is read."""
@@ -167,7 +170,14 @@ class TaskTemplate:
             layout.check(signal, needed_by)
         net = template if self.frozen else fit_net(fresh_net(template, codes), X_net, codes, seed)
         return TaskModel(
-            self._estimator(transformer, net), net, transformer, layout, X_net, known, codes
+            self._estimator(transformer, net),
+            net,
+            transformer,
+            layout,
+            X_net,
+            known,
+            codes,
+            frozen=self.frozen,
         )
 
     def _transformed(self, X: Any, y: np.ndarray) -> tuple[Pipeline | None, Any]:

@@ -10,12 +10,18 @@ import numpy as np
 from sklearn.utils._param_validation import StrOptions
 from torch import Tensor
 
+from .._utils._atomic import all_or_nothing
+from ..data._rows import n_samples, take_rows
 from ..mixing import BUILDERS, Candidates
 from ..mixing._builders import BUILDER_NEEDS
+from ..mixing._failures import without_failing
 from ..search import Search
+from ..search._held_out import HeldOut, with_constant
 from ..search._options import resolved_search
+from ..search._record import MAX_ROUNDS, Record
 from ..search._round import RoundOptions, SearchRound
 from ..signals import SignalOptions, Signals
+from ..signals._task_signals import task_signals
 from ._base import BaseSampler
 from ._composition import StrategiesSampler
 from ._result import Answer, QueryResult, mean_weights
@@ -198,21 +204,57 @@ class AutoALSampler(StrategiesSampler):
             RoundOptions(self._builder, self.n_instances, options.n_passes, self.verbose),
             candidates.names,
             self._round_seed("search"),
+            self._record,
         )
         self._round.learn(self._task, signals, candidates)
         self.search_history_ = self._round.history
+        self.learned_share_ = self._round.learned
         if self._round.labeled_weights is not None:
             names = utility_names(candidates.names, self._round.labeled_weights)
             self.strategy_weights_ = {"labeled": mean_weights(names, self._round.labeled_weights)}
         self.timings_ = dict(self._round.timings)
+
+    @property
+    def _n_rounds_remembered(self) -> float:
+        search = resolved_search(self.search)
+        return 0 if search is None or not search.reads_labels else MAX_ROUNDS
+
+    def _note_labels(self, X: Any) -> None:
+        search, task = resolved_search(self.search), self._task
+        rows = np.arange(len(task.codes), n_samples(X))
+        if search is None or not search.reads_labels or not len(rows):
+            return
+        options = self._signal_options()
+        signals = task_signals(
+            task,
+            task.transform(take_rows(X, rows)),
+            n_passes=options.n_passes,
+            n_members=options.n_members,
+            seed=self._round_seed("record"),
+        )
+
+        def ask(candidates: Candidates) -> HeldOut:
+            return HeldOut.of(
+                signals,
+                rows,
+                candidates,
+                task.classes,
+                with_constant(signals.embeddings) if search.objective == "bilevel" else None,
+                n_instances=self.n_instances,
+                kind=search.utilities,
+                seed=self._round_seed("record"),
+            )
+
+        held_out, _, _ = without_failing(self._candidates_to_ask(), ask)
+        self._record = self._record.with_round(held_out)
 
     def _pick(
         self, signals: Signals, candidates: Candidates, n_instances: int, seed: int
     ) -> Answer:
         round_ = replace(self._round, timings={})
         history = None
-        if candidates.names != self._round.names:  # some were dropped: learn without them
-            round_ = replace(round_, names=candidates.names, net=None, labels=None, history=None)
+        if candidates.names != self._round.names:  # some failed: learn without them
+            round_ = replace(round_, names=candidates.names, net=None, labels=None, history=None, learned=0.0)
             if self._round.net is not None:
                 round_.learn(self._task, self._labeled_signals(), candidates)
                 history = round_.history
@@ -232,7 +274,10 @@ class AutoALSampler(StrategiesSampler):
     def _fit(
         self, X: Any, y: Any, previous: PreviousRound | None = None, *, keeps_rounds: bool = False
     ) -> BaseSampler:
-        super()._fit(X, y, previous, keeps_rounds=keeps_rounds)
+        with all_or_nothing(self):
+            if not keeps_rounds:
+                self._record = Record()
+            super()._fit(X, y, previous, keeps_rounds=keeps_rounds)
         if self.verbose:
             print(stage_report(f"fit on {len(self.y_labeled_)} labels", self.timings_))
         return self

@@ -109,6 +109,17 @@ class BaseSampler(TaskClassifier, DiagramMixin, MetaEstimatorMixin, ClassifierMi
     def _reset(self) -> None:
         """Forget what was learned from earlier rounds; called by ``fit``, not by ``teach``."""
 
+    @property
+    def _n_rounds_remembered(self) -> float:
+        """Number of earlier rounds that change the answer, for a campaign that is loaded."""
+        return 0
+
+    def _note_labels(self, X: Any) -> None:
+        """Look at new labelled samples while there is still a net that has not seen them.
+
+        Called by ``teach`` with all labelled samples, checked; the new ones come last.
+        """
+
     @abstractmethod
     def _pick(
         self, signals: Signals, candidates: Candidates, n_instances: int, seed: int
@@ -184,6 +195,8 @@ class BaseSampler(TaskClassifier, DiagramMixin, MetaEstimatorMixin, ClassifierMi
             template = TaskTemplate.from_estimator(self.estimator, seed)
             checked = self._check_samples(X, "X", template, reset=True)
             y = check_labels(y, checked)
+            if keeps_rounds:
+                self._note_labels(checked)
             start = time.perf_counter()
             task = template.fitted(
                 checked,

@@ -1,7 +1,7 @@
 """FitNet: models trained on one part of the labels, for out-of-fold signals of the other.
 
-There are two kinds. ``"head"``: linear heads on the embeddings of the task net, trained on
-all splits at once. ``"module"``: a fresh copy of the user's module for each split.
+Linear heads on the task net's embeddings, all splits in one batched tensor program, where
+no label has shaped the embeddings; or a fresh copy of the user's module for each split.
 """
 
 from __future__ import annotations
@@ -196,8 +196,7 @@ class HeadFitNet:
                 dropped = self._design(self._raw[V] * self._masks.unsqueeze(1))
                 passes = (dropped @ self.weights[split]).softmax(-1)
             weights = self.weights[split]
-            # Strategies that read raw samples get the task net, which was trained on V as
-            # well. Only fit_net="module" gives them a net that was not.
+            # What reads the raw samples gets the task net, whose trunk has seen no label.
             shared = {
                 "head": lambda H, weights=weights: self._design(H) @ weights,
                 "net": self._task_signals.net,
@@ -339,7 +338,8 @@ class ModuleFitNet:
         return pools
 
     def updater(self, index: Tensor, mask: Tensor) -> Callable[[Tensor], Tensor]:
-        """Do the same as :meth:`HeadFitNet.updater`; the whole module is trained."""
+        """See :meth:`HeadFitNet.updater`; here the whole module learns."""
+        held_out = [rows[own].cpu().numpy() for rows, own in zip(index, mask, strict=True)]
         optimizers = []
         for net in self.nets:
             parameters = [p for p in net.module_.parameters() if p.requires_grad]
@@ -355,7 +355,7 @@ class ModuleFitNet:
         def update(p: Tensor) -> Tensor:
             losses = torch.zeros_like(p)
             for s, (net, optimizer) in enumerate(zip(self.nets, optimizers, strict=True)):
-                T, V = self.splits[s]
+                T, V = self.splits[s][0], held_out[s]
                 chosen = p[s, : len(V)].detach()
                 with evaluation_mode(net), torch.enable_grad():
                     optimizer.zero_grad()

@@ -14,9 +14,10 @@ from ._objectives import LABEL_OBJECTIVES, POOL_OBJECTIVES
 class Search(BaseEstimator):
     """Set how AutoALSampler learns the weights of its strategies.
 
-    SearchNet gives each strategy a weight for each sample, and is trained to maximise the
-    objective. FitNet, a model of the task that is trained on splits of the labelled set,
-    provides the losses of held-out samples (AutoAL, [1]_).
+    SearchNet gives each strategy a weight for each sample, and is trained on an upper
+    objective. FitNet, a model of the task on splits of the labelled set, supplies the
+    losses of held-out samples (AutoAL, [1]_). Weights are learned only from labels that were
+    held out, and used only as far as they prove better than equal weights on others.
 
     Parameters
     ----------
@@ -24,13 +25,20 @@ class Search(BaseEstimator):
         Quantity that SearchNet maximises. ``"loss"``: the held-out loss of the selected
         samples. ``"bilevel"``: the decrease of the loss of other held-out samples after a
         step on the selected ones. ``"coverage"``: the coverage of uncertain regions of the
-        pool. ``"mixed"``: coverage plus a quarter of the loss.
-    fit_net : {"head", "module"}, default="head"
-        FitNet: linear heads on the embeddings of the task net, or a fresh copy of its
-        module for each split (slower by the number of splits).
-    search_net : {"utilities", "global", "module"}, default="utilities"
-        SearchNet: a small perceptron on utilities and a few features of a sample; one
-        weight per strategy; or, as in the paper, a copy of the task net's module.
+        pool. ``"mixed"``: the loss, and a quarter of the coverage. Both count from equal
+        weights, in units of their spread between the strategies.
+    fit_net : {"auto", "module"}, default="auto"
+        Model that has not seen the labels it is judged on. ``"auto"``: linear heads on
+        splits where nothing below the head of the task net is trained; else the nets of
+        earlier rounds, whose ``teach`` brought labels they had not seen, and while these are
+        fewer than 200 two copies of the module, each trained on a half of the labels.
+        ``"module"``: copies of the module on all splits, two trainings on half of the labels
+        for each of ``n_splits``.
+    search_net : {"auto", "global", "utilities", "module"}, default="auto"
+        SearchNet. ``"global"``: one weight a strategy. ``"utilities"``: a small perceptron
+        on utilities, a few features and the location of a sample. ``"module"``: a copy of
+        the task net's module (the paper's). ``"auto"``: one weight a strategy below 100
+        held-out labels, above that what is better on labels that were left out.
     utilities : {"rank", "binary"}, default="rank"
         Utilities of the strategies: ranks, or 1 for the samples that they would pick.
     threshold : {"exact", "gmm"}, default="exact"
@@ -43,13 +51,18 @@ class Search(BaseEstimator):
         Whether FitNet takes a step on the soft selection after each step of SearchNet, as
         in the paper, instead of staying as it is. Needs an objective that reads the
         losses: ``"loss"`` or ``"mixed"``.
-    n_splits : int, default=5
-        Random halves of the labelled set to average over.
+    n_splits : int, default=3
+        Random halvings of the labelled set; each half is held out once.
     n_steps : int, default=60
-        Steps of each search: one search on the labels in ``fit``, one on the pool in
+        Steps of each search: one search on the labels in ``fit``, which ends early if
+        further steps do not help on labels that were left out, and one on the pool in
         ``query`` if the objective reads it.
-    prior : float, default=0.1
+    prior : float, default=0.05
         Strength of the pull towards equal weights; it is larger while labels are few.
+    trust : "auto" or float, default="auto"
+        Share of the learned weights in those that are used; the rest are equal weights.
+        ``"auto"``: from a cross-validation, 0 unless learned weights select better than
+        equal ones among labels that were left out, by two standard errors.
 
     References
     ----------
@@ -60,15 +73,15 @@ class Search(BaseEstimator):
     --------
     >>> from skautoal import AutoALSampler, Search
     >>> sampler = AutoALSampler(search=Search("loss", n_steps=100))
-    >>> sampler.set_params(search__n_splits=3).search
-    Search(n_splits=3, n_steps=100, objective='loss')
+    >>> sampler.set_params(search__n_splits=4).search
+    Search(n_splits=4, n_steps=100, objective='loss')
 
     """
 
     _parameter_constraints: dict = {
         "objective": [StrOptions({*LABEL_OBJECTIVES, *POOL_OBJECTIVES})],
-        "fit_net": [StrOptions({"head", "module"})],
-        "search_net": [StrOptions({"utilities", "global", "module"})],
+        "fit_net": [StrOptions({"auto", "module"})],
+        "search_net": [StrOptions({"auto", "utilities", "global", "module"})],
         "utilities": [StrOptions({"rank", "binary"})],
         "threshold": [StrOptions({"exact", "gmm"})],
         "loss_prediction": ["boolean"],
@@ -76,21 +89,23 @@ class Search(BaseEstimator):
         "n_splits": [Interval(Integral, 1, None, closed="left")],
         "n_steps": [Interval(Integral, 1, None, closed="left")],
         "prior": [Interval(Real, 0, None, closed="left")],
+        "trust": [StrOptions({"auto"}), Interval(Real, 0, 1, closed="both")],
     }
 
     def __init__(
         self,
         objective: str = "mixed",
         *,
-        fit_net: str = "head",
-        search_net: str = "utilities",
+        fit_net: str = "auto",
+        search_net: str = "auto",
         utilities: str = "rank",
         threshold: str = "exact",
         loss_prediction: bool = False,
         alternate: bool = False,
-        n_splits: int = 5,
+        n_splits: int = 3,
         n_steps: int = 60,
-        prior: float = 0.1,
+        prior: float = 0.05,
+        trust: str | float = "auto",
     ):
         self.objective = objective
         self.fit_net = fit_net
@@ -102,6 +117,7 @@ class Search(BaseEstimator):
         self.n_splits = n_splits
         self.n_steps = n_steps
         self.prior = prior
+        self.trust = trust
 
     @property
     def reads_labels(self) -> bool:
@@ -145,9 +161,14 @@ _DEFAULTS: dict[str, Any] = Search().get_params(deep=False)
 #: Parameters that follow the paper; docs/autoal.md lists the differences that remain.
 PAPER: dict[str, Any] = {
     "objective": "loss",
+    "fit_net": "module",
+    "search_net": "module",
     "utilities": "binary",
+    "threshold": "gmm",
     "loss_prediction": True,
     "alternate": True,
+    "n_splits": 1,
+    "trust": 1.0,
 }
 
 

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from ..nets._layers import block_features, captured_input
 from ._soft_topk import standardize
 
+_HIDDEN = 32
+
 
 class SearchNet(nn.Module):
     """Base of the networks: maps inputs to logits over strategies and to predicted losses.
@@ -49,6 +51,11 @@ class SearchNet(nn.Module):
     def n_utilities(self) -> int:
         """Columns of the mixture: strategies, and the predicted loss if there is one."""
         return len(self.equal)
+
+    @property
+    def n_strategies(self) -> int:
+        """Columns of the mixture that are strategies."""
+        return self.n_utilities - self.loss_prediction
 
     @abstractmethod
     def forward(self, inputs: Any) -> tuple[Tensor, Tensor | None]:
@@ -103,29 +110,74 @@ class SearchNet(nn.Module):
 
 
 class GlobalSearchNet(SearchNet):
-    """One weight per strategy, the same for every sample."""
+    """One weight a strategy, the same for every sample.
 
-    def __init__(self, equal: Tensor):
+    Parameters
+    ----------
+    equal
+        See :class:`SearchNet`.
+    copies : tuple of int, default=()
+        ``(F,)`` for F nets in one, which share nothing but their start.
+
+    """
+
+    def __init__(self, equal: Tensor, copies: tuple[int, ...] = ()):
         super().__init__(equal, loss_prediction=False)
-        self.logits = nn.Parameter(torch.zeros_like(equal))
+        self.logits = nn.Parameter(torch.zeros(*copies, *(1,) * (2 * len(copies)), len(equal)))
 
     def forward(self, inputs: Any) -> tuple[Tensor, Tensor | None]:
-        return self.logits.expand(*inputs.shape[:-1], -1), None
+        shape = torch.broadcast_shapes(inputs.shape[:-1], self.logits.shape[:-1])
+        return self.logits.expand(*shape, -1), None
 
 
 class UtilitySearchNet(SearchNet):
-    """A small perceptron on the utilities and a few other features (the default)."""
+    """A small perceptron on the utilities and other features of a sample.
 
-    def __init__(self, equal: Tensor, loss_prediction: bool, n_features: int, hidden: int = 32):
+    Parameters
+    ----------
+    equal, loss_prediction
+        See :class:`SearchNet`.
+    n_features : int
+        Width of the inputs.
+    copies : tuple of int, default=()
+        ``(F,)`` for F nets in one; inputs (S, n, n_features) then give logits
+        (F, S, n, K). Copies start with the same weights and share nothing after that.
+
+    """
+
+    def __init__(
+        self,
+        equal: Tensor,
+        loss_prediction: bool,
+        n_features: int,
+        copies: tuple[int, ...] = (),
+    ):
         super().__init__(equal, loss_prediction)
-        self.body = nn.Sequential(nn.Linear(n_features, hidden), nn.Tanh())
-        self.head = _zero(nn.Linear(hidden, self.n_utilities))
-        self.loss_head = _zero(nn.Linear(hidden, 1)) if loss_prediction else None
+        start = nn.Linear(n_features, _HIDDEN)
+        # A copy reads all inputs: its weights stand before their two leading axes.
+        shape = (*copies, *(1,) * len(copies))
+        self.body_weight = _repeated(start.weight.detach().T, shape)
+        self.body_bias = _repeated(start.bias.detach()[None], shape)
+        n_out = self.n_utilities + loss_prediction
+        self.head_weight = _repeated(torch.zeros(_HIDDEN, n_out), shape)
+        self.head_bias = _repeated(torch.zeros(1, n_out), shape)
 
     def forward(self, inputs: Any) -> tuple[Tensor, Tensor | None]:
-        hidden = self.body(inputs)
-        predicted = None if self.loss_head is None else self.loss_head(hidden).squeeze(-1)
-        return self.head(hidden), predicted
+        hidden = torch.tanh(inputs @ self.body_weight + self.body_bias)
+        out = hidden @ self.head_weight + self.head_bias
+        if not self.loss_prediction:
+            return out, None
+        return out[..., :-1], out[..., -1]
+
+    def draw_head(self) -> None:
+        """Draw the weights of the last layer at random, as torch does by default."""
+        bound = _HIDDEN**-0.5
+        for parameter in (self.head_weight, self.head_bias):
+            nn.init.uniform_(parameter, -bound, bound)
+
+
+def _repeated(start: Tensor, shape: tuple[int, ...]) -> nn.Parameter:
+    return nn.Parameter(start.expand(*shape, *start.shape).clone())
 
 
 class ModuleSearchNet(SearchNet):

@@ -10,9 +10,8 @@ from ..mixing import Candidates, build_batch, candidate_utilities, equal_weights
 from ..mixing._builders import BUILDER_NEEDS
 from ..samplers._composition import StrategiesSampler
 from ..samplers._result import Answer
-from ..search._features import sample_features
 from ..search._location import Location
-from ..search._search_net import UtilitySearchNet
+from ..search._search_net import LocationSearchNet
 from ..signals import Signals
 
 _BUILDER = "joint_herding"
@@ -85,12 +84,9 @@ class RandomWeightsSampler(StrategiesSampler):
             kind="rank",
             seed=derive_seed(seed, "candidates"),
         )
-        features = sample_features(signals, utilities, seed)
-        if signals.labeled is not None:
-            location = Location.of(signals.labeled)(signals)
-            features = torch.cat([features, location], dim=1)
+        features = Location.of(self._labeled_signals())(signals)
         with isolated_rng(derive_seed(self._seed, "random weights"), signals.device):
-            net = UtilitySearchNet(equal_weights(utilities), False, features.shape[1])
+            net = LocationSearchNet(equal_weights(utilities), False, features.shape[1])
             net.draw_head()
         net = net.to(signals.device)
         with torch.no_grad():

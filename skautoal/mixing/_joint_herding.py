@@ -23,7 +23,7 @@ from ._inputs import InputView, has_inputs
 # Unrelated centred points of length 1 are 1.4 apart.
 JOINT_WIDTH = 1.0
 
-_HALF_TRUST = 20.0  # labels a class at which uncertainty has half of its say
+_HALF_LABELS = 20.0  # labels a class at which the exponent is a half
 _LEARNED_EXPONENT = 16.0  # of scores whose weights are all learned
 _LEAST = 1e-6  # of an uncertainty: a power of 0 would be 1
 _EXACT_BELOW = 5_000
@@ -67,7 +67,7 @@ def joint_herding(
     and candidates the 2,000 (or five batches) whose weight ``u_i^a s_i^e``, times a random
     number between 0 and 1, is largest.
     """
-    a = _trust(signals)
+    a = _exponent(signals)
     u = trusted_uncertainty(signals)
     s = (average_ranks(scores) / len(scores)).to(u.dtype) ** (a + _LEARNED_EXPONENT * learned)
     own = u * s
@@ -149,4 +149,4 @@ def _centred(*parts: Tensor) -> list[Tensor]:
 def _exponent(signals: Signals) -> float:
     """Return the exponent of uncertainty and scores: 0 without labels, near 1 with many."""
     n_labeled = 0 if signals.labeled is None else signals.labeled.n_samples
-    return n_labeled / (n_labeled + _HALF_TRUST * signals.n_classes)
+    return n_labeled / (n_labeled + _HALF_LABELS * signals.n_classes)

@@ -18,6 +18,7 @@ from ..mixing._failures import without_failing
 from ..search import Search
 from ..search._held_out import HeldOut, with_constant
 from ..search._options import resolved_search
+from ..search._pool_query import query_pool
 from ..search._record import MAX_ROUNDS, Record
 from ..search._round import RoundOptions, SearchRound
 from ..signals import SignalOptions, Signals
@@ -254,11 +255,13 @@ class AutoALSampler(StrategiesSampler):
         round_ = replace(self._round, timings={})
         history = None
         if candidates.names != self._round.names:  # some failed: learn without them
-            round_ = replace(round_, names=candidates.names, net=None, labels=None, history=None, learned=0.0)
+            round_ = replace(
+                round_, names=candidates.names, net=None, labels=None, history=None, learned=0.0
+            )
             if self._round.net is not None:
                 round_.learn(self._task, self._labeled_signals(), candidates)
                 history = round_.history
-        result = round_.query(self._task, signals, candidates, n_instances, seed)
+        result = query_pool(round_, self._task, signals, candidates, n_instances, seed)
         steps = [h for h in (history, result.history) if h is not None]
         return Answer(
             picks=result.batch.picks,

@@ -124,7 +124,9 @@ def coverage_verdict(net: SearchNet, pool: PoolArrays) -> Verdict:
     """
     equal = net.equal[: net.n_strategies] / net.equal[: net.n_strategies].sum()
     with torch.no_grad():
-        scores = torch.stack([net.mix(*net(pool.inputs), pool.utilities)[1], pool.utilities @ equal])
+        scores = torch.stack(
+            [net.mix(*net(pool.inputs), pool.utilities)[1], pool.utilities @ equal]
+        )
         p = soft_top_k(standardize(scores), pool.k, TAU_END)
         of_net, of_equal = (pool.coverage.gains_of_targets(row) for row in p)
     difference = (of_net - of_equal).double()
@@ -134,7 +136,7 @@ def coverage_verdict(net: SearchNet, pool: PoolArrays) -> Verdict:
 
 def _folds(labels: LabelArrays, rows: Tensor) -> LabelArrays:
     """Leave out each set once, and its samples from all others; a leading axis of folds."""
-    S, n = labels.mask.shape
+    S = len(labels.mask)
     rows = torch.where(labels.mask, rows, 0)
     left_out = torch.zeros(S, int(rows.max()) + 1, dtype=torch.int8, device=rows.device)
     left_out.scatter_reduce_(1, rows, labels.mask.to(torch.int8), "amax")

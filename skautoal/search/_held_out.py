@@ -11,7 +11,6 @@ from torch import Tensor
 
 from ..mixing import Candidates, candidate_utilities
 from ..signals import Signals
-from ._features import sample_features
 
 _SELECTED_SHARE = 5  # one in five of a held-out set is selected
 _MAX_ROWS = 256  # of a set that are learned from
@@ -29,8 +28,6 @@ class HeldOut:
         Positions in the labelled set.
     utilities : Tensor of shape (n, K)
         Utilities of the candidates.
-    features : Tensor of shape (n, K + 5)
-        Inputs of SearchNet, without location.
     probabilities : Tensor of shape (n, C)
         Predictions of the net.
     classes : ndarray of shape (C,)
@@ -45,7 +42,6 @@ class HeldOut:
     names: tuple[str, ...]
     rows: np.ndarray
     utilities: Tensor
-    features: Tensor
     probabilities: Tensor
     classes: np.ndarray
     head_inputs: Tensor | None
@@ -99,7 +95,6 @@ class HeldOut:
             tuple(candidates.names),
             rows,
             utilities,
-            sample_features(signals, utilities, seed),
             signals.probabilities.float(),
             classes,
             head_inputs,

@@ -58,7 +58,7 @@ def label_arrays(
         values.append(standardize(worth.float()))
         losses.append(standardize(loss.float()))
         own = torch.as_tensor(held_out.rows, device=device)
-        inputs.append(torch.cat([held_out.features, place[own]], dim=1))
+        inputs.append(place[own])
     rows = padded([torch.as_tensor(held_out.rows) for held_out in sets])
     lengths = torch.tensor([len(held_out.rows) for held_out in sets], device=device)
     weight = torch.tensor(importance, device=device) * lengths

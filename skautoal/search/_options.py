@@ -34,9 +34,10 @@ class Search(BaseEstimator):
         fewer than 200 two copies of the module, each trained on a half of the labels.
         ``"module"``: copies of the module on all splits, two trainings on half of the labels
         for each of ``n_splits``.
-    search_net : {"auto", "global", "utilities", "module"}, default="auto"
-        SearchNet. ``"global"``: one weight a strategy. ``"utilities"``: a small perceptron
-        on utilities, a few features and the location of a sample. ``"module"``: a copy of
+    search_net : {"auto", "global", "location", "module"}, default="auto"
+        SearchNet. ``"global"``: one weight a strategy. ``"location"``: a small perceptron
+        on the location of a sample, that is principal components of its embedding and its
+        inputs. ``"module"``: a copy of
         the task net's module (the paper's). ``"auto"``: one weight a strategy below 100
         held-out labels, above that what is better on labels that were left out.
     utilities : {"rank", "binary"}, default="rank"

@@ -5,7 +5,6 @@ Only this module connects splits, FitNet, candidates, SearchNet, objective and b
 
 from __future__ import annotations
 
-import copy
 import time
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,26 +15,22 @@ from torch import Tensor
 
 from .._utils._rng import derive_seed, isolated_rng
 from .._utils._warnings import warn_caller
-from ..data._rows import is_dataset, load_rows, take_rows
+from ..data._rows import take_rows
 from ..exceptions import FewLabelsWarning
-from ..mixing import Candidates, build_batch, candidate_utilities, equal_weights
-from ..mixing._batch import Batch
-from ..mixing._builders import BUILDER_NEEDS
+from ..mixing import Candidates, equal_weights
 from ..nets._net import copy_module, trunk_learns
 from ..nets._task import TaskModel
 from ..signals import Signals
-from ._cross_validation import RECORD, Verdict, coverage_verdict, cross_validate
-from ._features import sample_features
+from ._cross_validation import RECORD, Verdict, cross_validate
 from ._fit_net import HeadFitNet, ModuleFitNet
 from ._held_out import HeldOut
 from ._label_arrays import label_arrays
 from ._location import Location
 from ._loop import LabelArrays, PoolArrays, forward_labels, run_search
-from ._objectives import pool_coverage
 from ._options import Search
 from ._progress import SearchProgress
 from ._record import Record
-from ._search_net import GlobalSearchNet, ModuleSearchNet, SearchNet, UtilitySearchNet
+from ._search_net import GlobalSearchNet, LocationSearchNet, ModuleSearchNet, SearchNet
 from ._splits import stratified_splits
 
 _PRIOR_LABELS = 100  # held-out labels at which the pull of the prior is twice its final one
@@ -51,32 +46,6 @@ class RoundOptions:
     n_instances: int
     n_passes: int
     verbose: int = 0
-
-
-@dataclass
-class RoundResult:
-    """Result of a query.
-
-    Attributes
-    ----------
-    batch : Batch
-        The picks and their reasons.
-    scores : Tensor of shape (n,)
-        Mixed utilities.
-    utilities : Tensor of shape (n, K)
-        Utility of each sample for each strategy; a predicted loss comes last.
-    weights : Tensor of shape (n, K)
-        Weight of each strategy for each sample; each row sums to 1.
-    history : ndarray
-        Steps of the search on the pool.
-
-    """
-
-    batch: Batch
-    scores: Tensor
-    utilities: Tensor
-    weights: Tensor
-    history: np.ndarray | None
 
 
 @dataclass
@@ -128,9 +97,9 @@ class SearchRound:
         if search is None or not self.learns or not search.reads_labels:
             return
         known, importance = self.record.usable(self.names)
-        with self._timed("fit_net"):
+        with self.timed("fit_net"):
             fit_net = self._fit_net(search, task, signals, known)
-        with self._timed("held_out_candidates"):
+        with self.timed("held_out_candidates"):
             split = [] if fit_net is None else self._held_out(search, task, candidates, fit_net)
         if not split and not known:
             warn_caller(_NOTHING_HELD_OUT, FewLabelsWarning)
@@ -163,23 +132,25 @@ class SearchRound:
         kinds = _kinds(search, held_out)
         verdict = Verdict(search.n_steps, np.inf, 0.0)
         if search.trust == "auto":
-            with self._timed("cross_validation"):
-                verdicts = {kind: self._judged(search, task, kind, equal, rows, groups) for kind in kinds}
+            with self.timed("cross_validation"):
+                verdicts = {
+                    kind: self._judged(search, task, kind, equal, rows, groups) for kind in kinds
+                }
             best = _simplest_good(verdicts)
             verdict, kinds = verdicts[best], [best]
         self.learned = verdict.share if search.trust == "auto" else float(search.trust)
-        self.net = self._search_net(search, kinds[-1], equal, task)
+        self.net = self.new_net(search, kinds[-1], equal, task)
         taught = labels
         # FitNet learns in fit only: a query must leave everything as it is.
         if search.alternate and fit_net is not None:
             n_split = groups.index(RECORD) if RECORD in groups else len(groups)
             update = fit_net.updater(rows[:n_split], labels.mask[:n_split])
             taught = replace(labels, update=_with_record(update, n_split, labels.losses))
-        self.history = self._train(search, self.net, taught, None, "labels", verdict.n_steps)
+        self.history = self.train(search, self.net, taught, None, "labels", verdict.n_steps)
         with torch.no_grad():
             logits, predicted = forward_labels(self.net, labels)
             weights, _ = self.net.mix(logits, predicted, labels.utilities, labels.mask)
-            self.labeled_weights = self._blended(weights[labels.mask], equal, self.learned)
+            self.labeled_weights = blended(weights[labels.mask], equal, self.learned)
 
     def _judged(
         self,
@@ -192,7 +163,7 @@ class SearchRound:
     ) -> Verdict:
         assert self.labels is not None
         return cross_validate(
-            lambda copies: self._search_net(search, kind, equal, task, copies),
+            lambda copies: self.new_net(search, kind, equal, task, copies),
             self.labels,
             rows,
             groups,
@@ -200,51 +171,6 @@ class SearchRound:
             prior=self._prior,
             threshold=search.threshold,
         )
-
-    def query(
-        self,
-        task: TaskModel,
-        signals: Signals,
-        candidates: Candidates,
-        n_instances: int,
-        seed: int,
-    ) -> RoundResult:
-        """Score the pool with every candidate, mix, and build the batch."""
-        builder = self.options.builder
-        needs = BUILDER_NEEDS.get(builder, ())
-        kind = "rank" if self.search is None else self.search.utilities
-        with self._timed("candidates"):
-            utilities = candidate_utilities(
-                candidates,
-                signals,
-                n_instances,
-                kind=kind,
-                seed=derive_seed(seed, "candidates"),
-                also=needs,
-            )
-            labeled = signals.labeled
-            if labeled is not None:  # builders compare the pool with them
-                labeled.compute([name for name in needs if labeled.has(name)])
-            rng = np.random.RandomState(derive_seed(seed, "vote"))
-            equal = equal_weights(utilities, signals.order(rng))
-        weights, scores = equal.expand_as(utilities), utilities @ equal
-        history, learned = None, 0.0
-        search = self.search
-        if search is not None and self.learns and (self.learned > 0 or not search.reads_labels):
-            with self._timed("features"):
-                features = self._features(signals, utilities, seed)
-            net, history, learned = self._pool_net(
-                search, task, signals, utilities, features, equal, n_instances, seed
-            )
-            if net is not None:
-                with self._timed("weights"):
-                    utilities, weights = self._apply(net, signals, utilities, features)
-                    weights = self._blended(weights, equal, learned)
-                    scores = (weights * utilities).sum(-1)
-        with self._timed("batch"):
-            rng = np.random.RandomState(derive_seed(seed, "batch"))
-            batch = build_batch(builder, scores, signals, n_instances, rng, learned)
-        return RoundResult(batch, scores, utilities, weights, history)
 
     def _fit_net(
         self, search: Search, task: TaskModel, signals: Signals, known: list[HeldOut]
@@ -293,14 +219,7 @@ class SearchRound:
             for number, pool in enumerate(fit_net.simulated_pools())
         ]
 
-    def _features(self, signals: Signals, utilities: Tensor, seed: int) -> Tensor:
-        """Inputs of SearchNet for the pool, with those of location."""
-        features = sample_features(signals, utilities, seed)
-        if self.location is None:
-            return features
-        return torch.cat([features, self.location(signals)], dim=1)
-
-    def _search_net(
+    def new_net(
         self,
         search: Search,
         kind: str,
@@ -310,7 +229,7 @@ class SearchRound:
         n_features: int = 0,
     ) -> SearchNet:
         net: SearchNet
-        if not n_features and kind == "utilities":
+        if not n_features and kind == "location":
             assert self.labels is not None
             n_features = self.labels.inputs.shape[-1]
         with isolated_rng(derive_seed(self.seed, "search_net"), equal.device):
@@ -323,62 +242,10 @@ class SearchRound:
                 assert layer is not None
                 net = ModuleSearchNet(equal, search.loss_prediction, module, layer, row)
             else:
-                net = UtilitySearchNet(equal, search.loss_prediction, n_features, copies)
+                net = LocationSearchNet(equal, search.loss_prediction, n_features, copies)
         return net.to(equal.device)
 
-    def _pool_net(
-        self,
-        search: Search,
-        task: TaskModel,
-        signals: Signals,
-        utilities: Tensor,
-        features: Tensor,
-        equal: Tensor,
-        n_instances: int,
-        seed: int,
-    ) -> tuple[SearchNet | None, np.ndarray | None, float]:
-        """SearchNet for this pool, taught by it if asked, and the share of its weights."""
-        if self.net is None:
-            kind = "utilities" if search.search_net == "auto" else search.search_net
-            net = self._search_net(search, kind, equal, task, n_features=features.shape[1])
-        else:
-            net = copy.deepcopy(self.net)
-        net.set_equal_weights(equal)
-        if not search.reads_pool:
-            return net, None, self.learned
-        untaught = (None, None, 0.0) if self.net is None else (net, None, self.learned)
-        with self._timed("coverage"):
-            rng = np.random.RandomState(derive_seed(seed, "coverage"))
-            coverage = pool_coverage(signals, utilities, n_instances, rng)
-        rows = coverage.candidates
-        if n_instances >= len(rows):
-            return untaught  # everything is selected: nothing to learn
-        inputs = self._inputs_of(net, signals, features, rows)
-        pool = PoolArrays(inputs, utilities[rows], n_instances, coverage)
-        if self.labels is not None:
-            return net, self._train(search, net, self.labels, pool, "pool"), self.learned
-        # The pool alone teaches: the part of its targets that is left out is the judge.
-        seen, left_out = coverage.halves()
-        history = self._train(search, net, None, replace(pool, coverage=seen), "pool")
-        if search.trust != "auto":
-            return net, history, float(search.trust)
-        return net, history, coverage_verdict(net, replace(pool, coverage=left_out)).share
-
-    def _inputs_of(
-        self, net: SearchNet, signals: Signals, features: Tensor, rows: Tensor
-    ) -> Any:
-        """What SearchNet reads of some rows of the pool."""
-        if not net.takes_samples:
-            return features[rows]
-        if is_dataset(signals.X):
-            raise TypeError(
-                "search_net='module' with a coverage objective selects rows of the"
-                " pool, but 'X_unlabeled' is a torch Dataset. Give an array, or use"
-                " search_net='utilities'."
-            )
-        return load_rows(signals.X, rows.cpu().numpy())
-
-    def _train(
+    def train(
         self,
         search: Search,
         net: SearchNet,
@@ -390,7 +257,7 @@ class SearchRound:
         verbose = self.options.verbose
         names = [*self.names, "predicted_loss"][: net.n_utilities]
         n_steps = search.n_steps if stop is None else stop
-        with self._timed("search"), SearchProgress(n_steps, names, verbose) as bar:
+        with self.timed("search"), SearchProgress(n_steps, names, verbose) as bar:
             return run_search(
                 net,
                 labels,
@@ -403,27 +270,7 @@ class SearchRound:
                 progress=bar.update if verbose else None,
             )
 
-    def _apply(
-        self, net: SearchNet, signals: Signals, utilities: Tensor, features: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Utilities, with a predicted loss if there is one, and learned weights."""
-        with torch.no_grad():
-            if net.takes_samples:
-                parts = [net(batch) for batch, _ in signals.source.batches()]
-                logits = torch.cat([logits for logits, _ in parts])
-                predicted = torch.cat([p for _, p in parts]) if net.loss_prediction else None
-            else:
-                logits, predicted = net(features)
-            utilities = net.extend(utilities, predicted)
-            return utilities, net.mix(logits, None, utilities)[0]
-
-    @staticmethod
-    def _blended(weights: Tensor, equal: Tensor, learned: float) -> Tensor:
-        """Learned weights (n, K) mixed with equal ones; a predicted loss has none of these."""
-        equal = torch.nn.functional.pad(equal, (0, weights.shape[-1] - len(equal)))
-        return learned * weights + (1 - learned) * equal
-
-    def _timed(self, stage: str) -> _Stopwatch:
+    def timed(self, stage: str) -> _Stopwatch:
         return _Stopwatch(self.timings, stage)
 
 
@@ -441,13 +288,19 @@ class _Stopwatch:
         self.timings[self.stage] = self.timings.get(self.stage, 0.0) + seconds
 
 
+def blended(weights: Tensor, equal: Tensor, learned: float) -> Tensor:
+    """Learned weights (n, K) mixed with equal ones; a predicted loss has none of these."""
+    equal = torch.nn.functional.pad(equal, (0, weights.shape[-1] - len(equal)))
+    return learned * weights + (1 - learned) * equal
+
+
 def _kinds(search: Search, held_out: int) -> list[str]:
     """Kinds of SearchNet to choose from, the most flexible last."""
     if search.search_net != "auto":
         return [search.search_net]
     if search.loss_prediction:
-        return ["utilities"]
-    return ["global"] if held_out < _PER_SAMPLE else ["global", "utilities"]
+        return ["location"]
+    return ["global"] if held_out < _PER_SAMPLE else ["global", "location"]
 
 
 def _simplest_good(verdicts: dict[str, Verdict]) -> str:

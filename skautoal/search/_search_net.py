@@ -130,8 +130,8 @@ class GlobalSearchNet(SearchNet):
         return self.logits.expand(*shape, -1), None
 
 
-class UtilitySearchNet(SearchNet):
-    """A small perceptron on the utilities and other features of a sample.
+class LocationSearchNet(SearchNet):
+    """A small perceptron on the location of a sample.
 
     Parameters
     ----------

@@ -24,7 +24,6 @@ HISTORY_COLUMNS = ("objective", "label_gain", "pool_gain", "ranking_loss", "grad
 TAU_END = 0.05
 
 _TAU_START = 0.5
-_LR = 0.05
 _RANKING_MARGIN = 1.0
 _PROGRESS_EVERY = 10
 
@@ -144,7 +143,7 @@ def run_search(
 
     """
     device = net.equal.device
-    optimizer = torch.optim.Adam(net.parameters(), lr=_LR, fused=True)
+    optimizer = torch.optim.Adam(net.parameters(), lr=net.learning_rate, fused=True)
     taus = np.geomspace(_TAU_START, TAU_END, n_steps)[:stop]
     record = torch.zeros(len(taus), len(HISTORY_COLUMNS), device=device)
     zero = torch.zeros((), device=device)

@@ -33,6 +33,8 @@ class SearchNet(nn.Module):
 
     #: Whether ``forward`` takes the raw samples instead of features.
     takes_samples = False
+    #: Rate of Adam: the more a net could make of chance, the slower it learns.
+    learning_rate = 0.02
 
     def __init__(self, equal: Tensor, loss_prediction: bool):
         super().__init__()
@@ -121,6 +123,8 @@ class GlobalSearchNet(SearchNet):
 
     """
 
+    learning_rate = 0.1
+
     def __init__(self, equal: Tensor, copies: tuple[int, ...] = ()):
         super().__init__(equal, loss_prediction=False)
         self.logits = nn.Parameter(torch.zeros(*copies, *(1,) * (2 * len(copies)), len(equal)))
@@ -200,6 +204,7 @@ class ModuleSearchNet(SearchNet):
     """
 
     takes_samples = True
+    learning_rate = 0.005
 
     def __init__(
         self, equal: Tensor, loss_prediction: bool, module: nn.Module, layer: str, X_row: Any

@@ -68,7 +68,7 @@ _NAMES = {
     "search._loop": (
         "HISTORY_COLUMNS, LabelArrays, PoolArrays, _ranking_loss as ranking_loss, run_search"
     ),
-    "search._search_net": "GlobalSearchNet, ModuleSearchNet, UtilitySearchNet",
+    "search._search_net": "GlobalSearchNet, ModuleSearchNet, LocationSearchNet",
     "search._soft_topk": "soft_threshold_gmm, soft_top_k, standardize",
     "mixing._batch": "coverage_reasons",
     "mixing._candidates": "Candidates, named_strategies",
@@ -78,7 +78,7 @@ _NAMES = {
     "samplers._result": "PoolTable",
     "samplers._albl": "arm_probabilities, exp4p_update",
     "samplers._bandit": "deal",
-    "samplers._selectal": "highest_of_each_class, removal_errors",
+    "samplers._selectal": "highest_of_each_class, errors_after_removal",
     "samplers._tailor": "class_values",
     # Campaigns: the journal, the state, the learner.
     "campaign._accuracy": "_folds as accuracy_folds, clopper_pearson",

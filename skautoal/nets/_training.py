@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import traceback
 from collections.abc import Iterator
@@ -43,6 +44,9 @@ def fresh_net(net: Any, codes: np.ndarray | None = None) -> Any:
 
 def fit_net(net: Any, X: Any, codes: np.ndarray, seed: int) -> Any:
     """Train ``net`` from scratch on label codes 0..C-1 under one seed; returns it."""
+    # skorch trains a module that is given as an object itself. A clone of the net would then
+    # start from what it has learned; with the object as it was, clones start as this one did.
+    untrained = copy.deepcopy(net.module) if isinstance(net.module, nn.Module) else net.module
     y = codes.astype(np.float32 if isinstance(net, NeuralNetBinaryClassifier) else np.int64)
     with isolated_rng(seed, net.device or "cpu"):
         _avoid_single_row_batch(net, len(y))
@@ -52,6 +56,7 @@ def fit_net(net: Any, X: Any, codes: np.ndarray, seed: int) -> Any:
         except ValueError as exc:
             _explain_split(net, X, y, exc)
             raise
+    net.module = untrained
     return net
 
 

@@ -11,13 +11,18 @@ import torch
 from sklearn.utils._param_validation import Interval
 
 from .._utils._rng import derive_seed
+from ..data._rows import take_rows
 from ..mixing import Candidates, named_strategies
+from ..nets._net import trunk_learns
+from ..nets._task import TaskModel
+from ..nets._training import fit_net, fresh_net
 from ..ops._distances import normalize_rows
 from ..ops._neighbors import typicality
 from ..ops._uncertainty import margin
 from ..search import stratified_splits
 from ..search._fit_net import HeadFitNet, batched_heads
 from ..signals import SignalOptions, Signals
+from ..signals._compute import signals_from_net
 from ..strategies import RandomSampling, Strategy
 from ._base import BaseSampler
 from ._result import Answer
@@ -47,8 +52,8 @@ class SelectALSampler(BaseSampler):
         Size of a batch.
     removed_share : float, default=0.3
         Share of each class that is removed; one label of each class stays.
-    n_splits : int, default=5
-        Random halves of the labelled set.
+    n_splits : int, default=2
+        Random halvings of the labelled set; each half is held out once.
     signals : SignalOptions or None, default=None
         How the signals are computed.
     classes : array-like or None, default=None
@@ -117,7 +122,7 @@ class SelectALSampler(BaseSampler):
         *,
         n_instances: int = 10,
         removed_share: float = 0.3,
-        n_splits: int = 5,
+        n_splits: int = 2,
         signals: SignalOptions | None = None,
         classes: Any = None,
         on_nonfinite: str = "raise",
@@ -148,8 +153,8 @@ class SelectALSampler(BaseSampler):
 
     def _start(self, signals: Signals, candidates: Candidates) -> None:
         errors = removal_errors(
+            self._task,
             signals,
-            self._task.codes,
             share=self.removed_share,
             n_splits=self.n_splits,
             seed=self._round_seed("removal"),
@@ -174,49 +179,80 @@ class SelectALSampler(BaseSampler):
 
 
 def removal_errors(
-    signals: Signals, codes: np.ndarray, *, share: float, n_splits: int, seed: int
+    task: TaskModel, signals: Signals, *, share: float, n_splits: int, seed: int
 ) -> list[float] | None:
     """Return held-out error rates after removing typical, random and uncertain samples.
 
     Parameters
     ----------
+    task : TaskModel
+        The task model with its labelled samples.
     signals : Signals
-        Signals of the labelled samples.
-    codes : ndarray of shape (l,)
-        Their class codes.
+        Their signals.
     share : float
         Share of each class to remove, rounded up, but never the last sample.
     n_splits : int
-        Random halves.
+        Random halvings; each half is held out once.
     seed : int
-        Seed of the halves and of the random removal.
+        Decides the halves and the random removal.
 
     Returns
     -------
     errors : list of three float, or None
-        None if no sample can be held out.
+        None where no sample can be held out.
 
     """
     rng = np.random.RandomState(derive_seed(seed, "splits"))
-    splits = stratified_splits(codes, n_splits, rng)
+    splits = stratified_splits(task.codes, n_splits, rng)
     if not splits:
         return None
+    if not trunk_learns(task.net, task.layout):
+        return (
+            errors_after_removal(signals, task.codes, splits, share, rng, seed)
+            .mean(axis=1)
+            .tolist()
+        )
+    if task.frozen:
+        return None  # it may have been trained on these very labels
+    errors = []
+    for number, (T, V) in enumerate(splits):
+        labels = task.codes[T]
+        net = fit_net(
+            fresh_net(task.net, labels),
+            take_rows(task.X_labeled, T),
+            labels,
+            derive_seed(seed, "trunk", number),
+        )
+        unseen = signals_from_net(net, task.X_labeled, task.layout, seed=seed)
+        errors.append(errors_after_removal(unseen, task.codes, [(T, V)], share, rng, seed))
+    return np.concatenate(errors, axis=1).mean(axis=1).tolist()
+
+
+def errors_after_removal(
+    signals: Signals,
+    codes: np.ndarray,
+    splits: list[tuple[np.ndarray, np.ndarray]],
+    share: float,
+    rng: np.random.RandomState,
+    seed: int,
+) -> np.ndarray:
+    """Error rates of heads on embeddings that have not seen V, (3, n_splits)."""
     targets = torch.as_tensor(codes, device=signals.device)
-    fit_net = HeadFitNet(signals, targets, splits, dropout_rate=0.0, n_passes=2, seed=seed)
+    heads_of_splits = HeadFitNet(signals, targets, splits, dropout_rate=0.0, n_passes=2, seed=seed)
     density = typicality(normalize_rows(signals.embeddings.float()), _NEIGHBORS).cpu().numpy()
-    kept = fit_net.train.float().repeat(len(_REGIMES), 1, 1)
+    kept = heads_of_splits.train.float().repeat(len(_REGIMES), 1, 1)
     for split, (T, _) in enumerate(splits):
-        P = (fit_net.H[T] @ fit_net.weights[split]).softmax(-1)
+        P = (heads_of_splits.H[T] @ heads_of_splits.weights[split]).softmax(-1)
         scores = (density[T], rng.random_sample(len(T)), -margin(P).cpu().numpy())
         for regime, score in enumerate(scores):
             kept[regime, split, T[highest_of_each_class(score, codes[T], share)]] = 0
-    heads = batched_heads(fit_net.H, targets, kept.flatten(0, 1), signals.n_classes)
+    heads = batched_heads(heads_of_splits.H, targets, kept.flatten(0, 1), signals.n_classes)
     errors = np.zeros((len(_REGIMES), len(splits)))
     for regime, weights in enumerate(heads.unflatten(0, kept.shape[:2])):
         for split, (_, V) in enumerate(splits):
-            wrong = (fit_net.H[V] @ weights[split]).argmax(dim=1) != targets[V]
+            wrong = (heads_of_splits.H[V] @ weights[split]).argmax(dim=1) != targets[V]
             errors[regime, split] = float(wrong.float().mean())
-    return errors.mean(axis=1).tolist()
+    return errors
 
 
 def highest_of_each_class(scores: np.ndarray, codes: np.ndarray, share: float) -> np.ndarray:

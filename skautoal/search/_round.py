@@ -179,9 +179,10 @@ class SearchRound:
         honest_heads = task.layout.has_head and not trunk_learns(task.net, task.layout)
         as_heads = search.fit_net == "auto" and honest_heads
         n_splits = search.n_splits
+        if task.frozen and not as_heads:
+            return None  # it may have been trained on these very labels
         if search.fit_net == "auto" and not honest_heads:
-            recorded = sum(len(held_out.rows) for held_out in known)
-            if task.frozen or recorded >= _ENOUGH_RECORDED:
+            if sum(len(held_out.rows) for held_out in known) >= _ENOUGH_RECORDED:
                 return None
             n_splits = 1  # two halves: together they train as long as the task net
         rng = np.random.RandomState(derive_seed(self.seed, "splits"))

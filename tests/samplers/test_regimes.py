@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from skorch import NeuralNetClassifier
+from torch import nn
 
 from skautoal import SelectALSampler, StrategySampler, TCMSampler
+from skautoal.modules import MLP
+from skautoal.search import stratified_splits
 from skautoal.signals import Signals
 from skautoal.strategies import Margin, RandomSampling, TypiClust
-from tests._internals import highest_of_each_class, removal_errors
+from tests._internals import errors_after_removal, highest_of_each_class, isolated_rng
 
 
 def chosen_by(strategy, sampler, X, y, n_instances):
@@ -88,7 +95,10 @@ def planted(regime: str, seed: int) -> tuple[Signals, np.ndarray]:
 @pytest.mark.parametrize("seed", [0, 1, 2])
 @pytest.mark.parametrize("regime", ["low_budget", "high_budget"])
 def test_the_part_that_hurts_most_names_the_regime(regime, seed):
-    errors = removal_errors(*planted(regime, seed), share=0.5, n_splits=5, seed=seed)
+    signals, codes = planted(regime, seed)
+    rng = np.random.RandomState(seed)
+    splits = stratified_splits(codes, 3, rng)
+    errors = errors_after_removal(signals, codes, splits, 0.5, rng, seed).mean(axis=1)
     assert ("low_budget", "mid_budget", "high_budget")[int(np.argmax(errors))] == regime, errors
 
 
@@ -103,6 +113,70 @@ def test_the_regime_decides_the_strategy(blobs, regime, strategy):
     sampler.regime_ = regime
     expected = chosen_by(strategy, sampler, X, y, 6)
     assert_array_equal(sampler.query(X_POOL, 6), expected)
+
+
+class SmallConvNet(nn.Module):
+    """Images of eight by eight, ten classes."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten())
+        self.head = nn.Linear(72, 10)
+
+    def forward(self, X):
+        return self.head(self.body(X))
+
+
+def frozen_trunk():
+    module = MLP(n_features=64, n_classes=10, hidden=32)
+    for parameter in module.parameters():
+        parameter.requires_grad_(False)
+    list(module.children())[-1].requires_grad_(True)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("module", "shape"),
+    [
+        (lambda: MLP(n_features=64, n_classes=10, hidden=32), (64,)),
+        (SmallConvNet, (1, 8, 8)),
+        (lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), (64,)),
+        (frozen_trunk, (64,)),
+    ],
+    ids=["perceptron", "convolutions", "linear", "frozen trunk"],
+)
+def test_labels_at_random_are_not_known_to_what_judges_them(module, shape):
+    rng = np.random.RandomState(0)
+    X = rng.standard_normal((300, *shape)).astype(np.float32)
+    y = rng.randint(10, size=300)
+    with isolated_rng(0):
+        net = NeuralNetClassifier(
+            module(), criterion=nn.CrossEntropyLoss, max_epochs=40, lr=0.1, verbose=0
+        )
+    sampler = SelectALSampler(net, random_state=0).fit(X, y)
+    for error in sampler.removal_errors_.values():
+        assert abs(error - 0.9) < 3 * (0.9 * 0.1 / 300) ** 0.5
+
+
+def test_a_net_is_trained_from_the_start_that_its_module_had(blobs):
+    """Also where the module is an object, which skorch trains itself."""
+    X, y = blobs
+    with isolated_rng(0):
+        module = MLP(n_features=5, n_classes=3, hidden=8)
+    start = [parameter.detach().clone() for parameter in module.parameters()]
+    net = NeuralNetClassifier(module, criterion=nn.CrossEntropyLoss, max_epochs=5, lr=0.1)
+    trained = StrategySampler(net, random_state=0).fit(X[:40], y[:40]).estimator_
+    assert not any(map(torch.equal, trained.module_.parameters(), start))
+    for again in (net.module, trained.module, clone(trained).initialize().module_):
+        assert all(map(torch.equal, again.parameters(), start))
+
+
+def test_nothing_is_held_out_from_a_trained_net_that_is_frozen(blobs):
+    X, y = blobs
+    net = StrategySampler(random_state=0).fit(X, y).estimator_
+    sampler = SelectALSampler(FrozenEstimator(net)).fit(X[:30], y[:30])
+    assert sampler.removal_errors_ == {}
+    assert sampler.regime_ == "low_budget"
 
 
 def test_a_single_label_a_class_is_the_regime_of_few_labels(blobs):

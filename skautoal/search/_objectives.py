@@ -26,7 +26,7 @@ POOL_SHARE = 0.25
 _CLIP_QUANTILE = 0.95
 _LEAST_SPREAD = 0.01
 _MAX_CANDIDATES = 512
-_MAX_TARGETS = 512
+_MAX_TARGETS = 256
 
 
 def label_values(
@@ -183,8 +183,8 @@ def pool_coverage(
 
     Notes
     -----
-    Points, kernel and uncertainty are those of joint herding. Above 512 rows the targets
-    are a random sample of the pool and the candidates the union of each strategy's
+    Points, kernel and uncertainty are those of joint herding. Above 256 rows the targets
+    are a random sample of the pool. The candidates are the union of each strategy's
     favourites (at least the batch each): memory and time stay constant, O(m t) a step.
     """
     n, K = utilities.shape

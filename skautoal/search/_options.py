@@ -57,7 +57,8 @@ class Search(BaseEstimator):
     n_steps : int, default=60
         Steps of each search: one search on the labels in ``fit``, which ends early if
         further steps do not help on labels that were left out, and one on the pool in
-        ``query`` if the objective reads it.
+        ``query`` if the objective reads it (of a third as many steps if labels have
+        taught before).
     prior : float, default=0.05
         Strength of the pull towards equal weights; it is larger while labels are few.
     trust : "auto" or float, default="auto"

@@ -25,6 +25,8 @@ from ._options import Search
 from ._round import SearchRound, blended
 from ._search_net import SearchNet
 
+_POOL_STEPS_SHARE = 3  # steps on the labels for one on the pool
+
 
 @dataclass
 class RoundResult:
@@ -138,7 +140,10 @@ def _pool_net(
     inputs = _inputs_of(net, signals, place, rows)
     pool = PoolArrays(inputs, utilities[rows], n_instances, coverage)
     if round_.labels is not None:
-        return net, round_.train(search, net, round_.labels, pool, "pool"), round_.learned
+        # It starts from what the labels taught, so it needs fewer steps.
+        n_steps = max(1, search.n_steps // _POOL_STEPS_SHARE)
+        history = round_.train(search, net, round_.labels, pool, "pool", n_steps)
+        return net, history, round_.learned
     # The pool alone teaches: the part of its targets that is left out is the judge.
     seen, left_out = coverage.halves()
     history = round_.train(search, net, None, replace(pool, coverage=seen), "pool")

@@ -146,7 +146,7 @@ class SearchRound:
             n_split = groups.index(RECORD) if RECORD in groups else len(groups)
             update = fit_net.updater(rows[:n_split], labels.mask[:n_split])
             taught = replace(labels, update=_with_record(update, n_split, labels.losses))
-        self.history = self.train(search, self.net, taught, None, "labels", verdict.n_steps)
+        self.history = self.train(search, self.net, taught, None, "labels", stop=verdict.n_steps)
         with torch.no_grad():
             logits, predicted = forward_labels(self.net, labels)
             weights, _ = self.net.mix(logits, predicted, labels.utilities, labels.mask)
@@ -253,17 +253,19 @@ class SearchRound:
         labels: LabelArrays | None,
         pool: PoolArrays | None,
         phase: str,
+        n_steps: int | None = None,
         stop: int | None = None,
     ) -> np.ndarray:
         verbose = self.options.verbose
         names = [*self.names, "predicted_loss"][: net.n_utilities]
-        n_steps = search.n_steps if stop is None else stop
-        with self.timed("search"), SearchProgress(n_steps, names, verbose) as bar:
+        n_steps = search.n_steps if n_steps is None else n_steps
+        shown = n_steps if stop is None else stop
+        with self.timed("search"), SearchProgress(shown, names, verbose) as bar:
             return run_search(
                 net,
                 labels,
                 pool,
-                n_steps=search.n_steps,
+                n_steps=n_steps,
                 prior=self._prior if labels is not None else search.prior,
                 threshold=search.threshold,
                 stop=stop,

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from docutils import nodes
 
 import skautoal
 from skautoal.strategies import STRATEGIES
@@ -186,3 +187,17 @@ def test_site_checker_finds_addresses_of_objects(tmp_path):
     )
     assert check(tmp_path)[0] == ["index.html: the text shows 'object at 0x7f12ab'"]
     assert load("check_site").main([str(tmp_path)]) == 1
+
+
+def test_the_index_of_an_accented_letter_stands_beside_it():
+    formula = load("_mathml")._converted(nodes.math("", r"\bar{x}_j + \sum_{j}^{K} 1"))
+    assert re.search(r"<msub>\s*<mover.*?</mover>\s*<mi>j</mi>\s*</msub>", formula, re.DOTALL)
+    assert formula.count("<munderover>") == 1  # the sum keeps its limits
+
+
+def test_long_names_in_tables_may_break_after_an_underscore(settings):
+    code = '<code><span class="pre">kcenter_greedy</span></code>'
+    context = {"body": f"<p>{code}</p><table><td>\n{code}</td></table>"}
+    settings["_break_names"](None, "page", "template", context, None)
+    assert context["body"].count("kcenter_<wbr>greedy") == 1
+    assert context["body"].startswith(f"<p>{code}</p>")

@@ -21,7 +21,7 @@ class Search(BaseEstimator):
     Parameters
     ----------
     objective : {"mixed", "loss", "bilevel", "coverage"}, default="mixed"
-        Quantity that SearchNet maximises. ``"loss"``: the held-out loss of the selected
+        Quantity that SearchNet maximizes. ``"loss"``: the held-out loss of the selected
         samples. ``"bilevel"``: the decrease of the loss of other held-out samples after a
         step on the selected ones. ``"coverage"``: the coverage of uncertain regions of the
         pool. ``"mixed"``: coverage plus a quarter of the loss.

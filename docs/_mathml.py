@@ -5,6 +5,8 @@ docutils has the converter; this registers it as a renderer of Sphinx.
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from xml.etree import ElementTree
 
 from docutils import nodes

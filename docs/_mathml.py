@@ -21,9 +21,9 @@ ElementTree.register_namespace("", _NAMESPACE)  # elements are written without a
 
 def _with_indices_beside(formula: str) -> str:
     """Put the index of an accented letter beside it; docutils puts it below, like a limit."""
-    root = ElementTree.fromstring(
-        formula.replace("&nbsp;", "\N{NO-BREAK SPACE}")
-    )  # no entity of XML
+    # docutils writes entities that HTML has and XML has not, such as &ApplyFunction;.
+    characters = re.sub(r"&(?!lt;|gt;|amp;)\w+;", lambda name: unescape(name[0]), formula)
+    root = ElementTree.fromstring(characters)
     for element in root.iter(f"{{{_NAMESPACE}}}munderover"):
         letter, index, above = element
         if above.text in accents.values():

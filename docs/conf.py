@@ -154,7 +154,7 @@ def _break_names(app, page, template, context, doctree) -> None:
     """Let long names in tables break after an underscore or a slash, not in a word."""
 
     def mark(code: re.Match) -> str:
-        return re.sub(r"(_|/|::|[=(])(?=\w)", r"\1<wbr>", code[0])
+        return re.sub(r"(?<=[^\W_]{3})(_|/|[=(])(?=\w)|(?<=\w)::(?=\w)", r"\g<0><wbr>", code[0])
 
     def mark_cell(cell: re.Match) -> str:
         return re.sub(r'(?<=<span class="pre">)[^<]+', mark, cell[0])

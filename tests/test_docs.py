@@ -211,3 +211,6 @@ def test_long_names_in_tables_may_break_after_an_underscore(settings):
     settings["_break_names"](None, "page", "template", context, None)
     assert context["body"].count("kcenter_<wbr>greedy") == 1
     assert context["body"].startswith(f"<p>{code}</p>")
+    short = {"body": '<td><code><span class="pre">n_jobs</span></code></td>'}
+    settings["_break_names"](None, "page", "template", short, None)
+    assert "<wbr>" not in short["body"]

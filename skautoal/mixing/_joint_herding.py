@@ -55,7 +55,7 @@ def joint_herding(signals: Signals, scores: Tensor, n_instances: int, order: Ten
 
     Notes
     -----
-    Pick i maximises ``(u_i s_i)^a sum_j u_j^a max(0, k_ij - c_j)`` with u one minus the
+    Pick i maximizes ``(u_i s_i)^a sum_j u_j^a max(0, k_ij - c_j)`` with u one minus the
     calibrated margin, s the rank of the score, c_j how well labelled samples and earlier
     picks cover j, and ``a = r / (r + 20)`` with r labels per class. With few labels this is
     nearly pure coverage, because the uncertainty of a net trained on so little is not

@@ -17,7 +17,7 @@ _REFERENCE_ROWS = 1_000  # rows the density of a sample is estimated from
 
 
 def sample_features(signals: Signals, utilities: Tensor, seed: int) -> Tensor:
-    """Compute the inputs of UtilitySearchNet, standardised over the array.
+    """Compute the inputs of UtilitySearchNet, standardized over the array.
 
     Parameters
     ----------

@@ -38,9 +38,9 @@ class LabelArrays:
     utilities : Tensor of shape (S, n, K)
         Out-of-fold utilities.
     losses : Tensor of shape (S, n)
-        Out-of-fold losses, standardised: the target of loss prediction.
+        Out-of-fold losses, standardized: the target of loss prediction.
     values : Tensor of shape (S, n)
-        Value of selecting each sample, standardised.
+        Value of selecting each sample, standardized.
     mask : Tensor of bool of shape (S, n)
         False for padding.
     k : Tensor of shape (S,)

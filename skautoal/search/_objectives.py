@@ -1,4 +1,4 @@
-"""Upper-level objectives: the value of a soft selection, which the search maximises.
+"""Upper-level objectives: the value of a soft selection, which the search maximizes.
 
 ``"loss"`` and ``"bilevel"`` give each held-out sample a value, ``"coverage"`` measures how
 much of the uncertain regions of the pool is covered, and ``"mixed"`` adds both.
@@ -66,7 +66,7 @@ def label_gain(p: Tensor, values: Tensor) -> Tensor:
     p : Tensor of shape (S, n)
         Soft memberships, zero at padding.
     values : Tensor of shape (S, n)
-        Standardised values, zero at padding.
+        Standardized values, zero at padding.
 
     """
     return ((p * values).sum(-1) / p.sum(-1)).mean()
@@ -83,7 +83,7 @@ class Coverage:
     kernel : Tensor of shape (m, t)
         Similarity of candidates to targets.
     weights : Tensor of shape (t,)
-        Uncertainty u of the targets, normalised so that the best gain possible is 1.
+        Uncertainty u of the targets, normalized so that the best gain possible is 1.
     open : Tensor of shape (t,)
         1 - m_j, the part of each target that the labelled set leaves uncovered.
 

@@ -14,7 +14,7 @@ from ._objectives import LABEL_OBJECTIVES, POOL_OBJECTIVES
 class Search(BaseEstimator):
     """Set how AutoALSampler learns the weights of its strategies.
 
-    SearchNet gives each strategy a weight for each sample, and is trained to maximise the
+    SearchNet gives each strategy a weight for each sample, and is trained to maximize the
     objective. FitNet, a model of the task that is trained on splits of the labelled set,
     provides the losses of held-out samples (AutoAL, [1]_).
 

@@ -95,18 +95,21 @@ def main(arguments=None) -> None:
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args(arguments)
     print(
-        f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__},"
-        f" scikit-learn {sklearn.__version__}; {N_FEATURES} features, {N_CLASSES} classes,"
-        f" batch {N_INSTANCES}, median of {options.repeats}"
+        f"{platform.machine()}, torch threads: {torch.get_num_threads()},"
+        f" torch {torch.__version__}, scikit-learn {sklearn.__version__}\n"
+        f"{N_FEATURES} features, {N_CLASSES} classes, batch {N_INSTANCES},"
+        f" median of {options.repeats}"
     )
     columns = [*SAMPLERS, "seven alone", "entropy"]
-    print(" ".join(f"{column:>12s}" for column in ("pool", "labels", *columns, "auto/entropy")))
+    header = ["pool", "labels", *columns, "auto/entropy"]
+    widths = [max(len(column), 8) for column in header]
+    print(" ".join(map(str.rjust, header, widths)))
     for n_pool in options.pools:
         for n_labels in options.labels:
             seconds = measure(n_pool, n_labels, options.repeats)
             row = [*(seconds[column] for column in columns), seconds["auto"] / seconds["entropy"]]
-            cells = " ".join(f"{value:12.3f}" for value in row)
-            print(f"{n_pool:12d} {n_labels:12d} {cells}", flush=True)
+            cells = [str(n_pool), str(n_labels), *(f"{value:.3f}" for value in row)]
+            print(" ".join(map(str.rjust, cells, widths)), flush=True)
 
 
 if __name__ == "__main__":

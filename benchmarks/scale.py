@@ -282,7 +282,7 @@ def print_search(folder: Path, scale: int) -> None:
     n_pool, d = 10_000, 64
     sizes = (50, 200, 1000, 5000) if scale == 1 else (50, 200)
     print(f"\nThe search: a pool of {n_pool} samples x {d}, batches of 10; seconds")
-    header = ("mode", "labels", "K", "search in fit", "in query", "query", "share", "/ entropy")
+    header = ("weights", "labels", "K", "search in fit", "in query", "query", "share", "/ entropy")
     line = "{:>8s} {:>8s} {:>4s} {:>14s} {:>9s} {:>8s} {:>6s} {:>10s}"
     print(line.format(*header))
     pool = make_labelled(n_pool, d)[0]
@@ -291,7 +291,7 @@ def print_search(folder: Path, scale: int) -> None:
         entropy = StrategySampler(make_net(d), "entropy", random_state=0).fit(X, y)
         one = least_seconds({"query": lambda s=entropy: s.query(pool, 10)}, 3)["query"]
         for K, strategies in CANDIDATES.items():
-            for mode, search in {"search": Search(), "auto": None}.items():
+            for weights, search in {"learned": Search(), "equal": None}.items():
                 sampler = AutoALSampler(make_net(d), strategies, search=search, random_state=0)
                 repeats = 3 if n_labels < 5000 else 1
                 turns = [search_seconds(sampler, X, y, pool) for _ in range(repeats + 1)]
@@ -299,7 +299,7 @@ def print_search(folder: Path, scale: int) -> None:
                 cells = [f"{value:.3f}" for value in (in_fit, in_query, query)]
                 share = f"{(in_fit + in_query) / (in_fit + query):.0%}"
                 ratio = f"{(in_fit + query) / one:.1f}"
-                cells = (mode, str(n_labels), str(K), *cells, share, ratio)
+                cells = (weights, str(n_labels), str(K), *cells, share, ratio)
                 print(line.format(*cells), flush=True)
 
 
@@ -327,7 +327,9 @@ def main(arguments=None) -> None:
     if options.measure:
         measure_memory(*options.measure)
         return
-    print(f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
+    print(
+        f"{platform.machine()}, torch threads: {torch.get_num_threads()}, torch {torch.__version__}"
+    )
     scale = 100 if options.quick else 1
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         for part in options.parts:

@@ -98,7 +98,7 @@ def _draw_soft_top_k():
         label = f"$\\tau={tau}$, sum of $p$ = {float(p.sum()):.2f}"
         ax.plot(scores, p, "o-", ms=3, lw=1, color=colour, label=label)
     ax.axvline(float(scores[-10] + scores[-11]) / 2, color="grey", lw=0.8, ls=":")
-    ax.set(xlabel="standardised score $x_j$", ylabel="membership $p_j$")
+    ax.set(xlabel=r"standardized score $\bar{x}_j$", ylabel="membership $p_j$")
     ax.legend(frameon=False, loc="upper left")
     return figure
 

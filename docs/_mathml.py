@@ -5,17 +5,38 @@ docutils has the converter; this registers it as a renderer of Sphinx.
 
 from __future__ import annotations
 
+import re
+from html import unescape
+from xml.etree import ElementTree
+
 from docutils import nodes
 from docutils.utils.math import MathError
-from docutils.utils.math.latex2mathml import tex2mathml
+from docutils.utils.math.latex2mathml import accents, tex2mathml
 from sphinx.util import logging
 
 _LOGGER = logging.getLogger(__name__)
+_NAMESPACE = "http://www.w3.org/1998/Math/MathML"
+ElementTree.register_namespace("", _NAMESPACE)  # elements are written without a prefix
+
+
+def _with_indices_beside(formula: str) -> str:
+    """Put the index of an accented letter beside it; docutils puts it below, like a limit."""
+    # docutils writes entities that HTML has and XML has not, such as &ApplyFunction;.
+    characters = re.sub(r"&(?!lt;|gt;|amp;)\w+;", lambda name: unescape(name[0]), formula)
+    root = ElementTree.fromstring(characters)
+    for element in root.iter(f"{{{_NAMESPACE}}}munderover"):
+        letter, index, above = element
+        if above.text in accents.values():
+            accented = ElementTree.Element(f"{{{_NAMESPACE}}}mover", accent="true")
+            accented.extend([letter, above])
+            element.tag = f"{{{_NAMESPACE}}}msub"
+            element[:] = [accented, index]
+    return ElementTree.tostring(root, encoding="unicode")
 
 
 def _converted(node, **options) -> str:
     try:
-        return tex2mathml(node.astext(), **options)
+        return _with_indices_beside(tex2mathml(node.astext(), **options))
     except MathError as exc:
         _LOGGER.warning("no MathML for %s: %s", node.astext(), exc, location=node)
         return ""

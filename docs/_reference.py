@@ -51,7 +51,10 @@ def _index_page(modules: list[str]) -> str:
     for module in modules:
         summary = inspect.getdoc(importlib.import_module(module)).splitlines()[0]
         text += f":doc:`{module}`\n   {summary}\n\n"
-    return text + ".. toctree::\n   :hidden:\n\n" + "".join(f"   {name}\n" for name in modules)
+    text += ".. toctree::\n   :hidden:\n\n   skautoal\n"
+    # The side bar has no room for the name of the package in front of each module.
+    below = [name for name in modules if name != "skautoal"]
+    return text + "".join(f"   {name.removeprefix('skautoal.')} <{name}>\n" for name in below)
 
 
 def _module_page(name: str, own: list[Entry]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -149,7 +150,21 @@ def _strip_code(app, doctree) -> None:
             block.children = [nodes.Text(text)]
 
 
+def _break_names(app, page, template, context, doctree) -> None:
+    """Let long names in tables break after an underscore or a slash, not in a word."""
+
+    def mark(code: re.Match) -> str:
+        return re.sub(r"(?<=[^\W_]{3})(_|/|[=(])(?=\w)|(?<=\w)::(?=\w)", r"\g<0><wbr>", code[0])
+
+    def mark_cell(cell: re.Match) -> str:
+        return re.sub(r'(?<=<span class="pre">)[^<]+', mark, cell[0])
+
+    if "body" in context:
+        context["body"] = re.sub(r"<td.*?</td>", mark_cell, context["body"], flags=re.DOTALL)
+
+
 def setup(app) -> None:
     """Write the pages that are made from the code; called by Sphinx."""
     app.connect("config-inited", _write_pages)
     app.connect("doctree-read", _strip_code)
+    app.connect("html-page-context", _break_names)

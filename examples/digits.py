@@ -93,7 +93,7 @@ def compare(n_rounds: int, n_seeds: int, max_epochs: int):
 
 
 def area(curves: np.ndarray) -> np.ndarray:
-    """Area under each budget curve, normalised to the range of accuracies."""
+    """Area under each budget curve, normalized to the range of accuracies."""
     return (curves[:, 1:] + curves[:, :-1]).mean(axis=1) / 2
 
 

@@ -34,7 +34,7 @@ for _ in range(3):
 
 # %%
 # What it asked for: a row for each round.
-print(picks)
+print(*picks, sep="\n")
 fig, axes = plt.subplots(3, 10, figsize=(6.5, 2.2), layout="constrained")
 for ax, index in zip(axes.flat, np.ravel(picks), strict=True):
     ax.imshow(X_pool[index].reshape(8, 8), cmap="gray_r")

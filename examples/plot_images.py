@@ -34,9 +34,8 @@ net = NeuralNetClassifier(
     criterion=torch.nn.CrossEntropyLoss,
     optimizer=torch.optim.Adam,
     lr=0.01,
-    max_epochs=20,
-    batch_size=32,
-    iterator_train__shuffle=True,
+    max_epochs=40,
+    iterator_train__batch_size=-1,  # all labels: a small last batch would add noise
 )
 
 # %%

@@ -112,7 +112,7 @@ idx = pipe.query(pool.loc[left], n_instances=6)
 reasons = pipe.explain(pool.loc[left], idx).to_frame().set_index(left[idx])
 print(pool.loc[left[idx]].round().to_string())
 names = ["prediction", "margin", "newly_covered", "nearest"]
-print(reasons[names].round(3).to_string())
+print(f"\n{reasons[names].round(3).to_string()}")
 
 # %%
 # Columns are checked

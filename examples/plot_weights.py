@@ -55,7 +55,7 @@ plot.explanation(result.explain(result.indices[:8]))
 plot.picks(sampler, X[unlabeled], result.indices)
 
 # %%
-# Did the search learn anything? This is the objective that it maximises, in ``fit`` and in
+# Did the search learn anything? This is the objective that it maximizes, in ``fit`` and in
 # the query.
 
 plot.search_history(sampler)

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from docutils import nodes
 
 import skautoal
 from skautoal.strategies import STRATEGIES
@@ -54,7 +55,9 @@ def test_every_public_folder_and_file_is_in_the_reference(reference):
     for name in files:  # itself, or the modules in it
         assert any(f"{page}.".startswith(f"skautoal.{name}.") for page in reference), name
     for module in api().public_modules():
-        assert f"   {module.__name__}\n" in reference["modules"]
+        short = module.__name__.removeprefix("skautoal.")
+        entry = "skautoal" if short == "skautoal" else f"{short} <{module.__name__}>"
+        assert f"   {entry}\n" in reference["modules"]
 
 
 @pytest.mark.parametrize("module", api().public_modules(), ids=lambda module: module.__name__)
@@ -186,3 +189,28 @@ def test_site_checker_finds_addresses_of_objects(tmp_path):
     )
     assert check(tmp_path)[0] == ["index.html: the text shows 'object at 0x7f12ab'"]
     assert load("check_site").main([str(tmp_path)]) == 1
+
+
+def test_the_index_of_an_accented_letter_stands_beside_it():
+    formula = load("_mathml")._converted(nodes.math("", r"\bar{x}_j + \sum_{j}^{K} 1"))
+    assert re.search(r"<msub>\s*<mover.*?</mover>\s*<mi>j</mi>\s*</msub>", formula, re.DOTALL)
+    assert formula.count("<munderover>") == 1  # the sum keeps its limits
+
+
+@pytest.mark.parametrize("page", ["autoal"])
+def test_formulas_are_well_formed(page):
+    formulas = re.findall(r"\$\$(.+?)\$\$", PAGES[page], re.DOTALL)
+    assert formulas
+    for formula in formulas:
+        assert "</math>" in load("_mathml")._converted(nodes.math("", formula), as_block=True)
+
+
+def test_long_names_in_tables_may_break_after_an_underscore(settings):
+    code = '<code><span class="pre">kcenter_greedy</span></code>'
+    context = {"body": f"<p>{code}</p><table><td>\n{code}</td></table>"}
+    settings["_break_names"](None, "page", "template", context, None)
+    assert context["body"].count("kcenter_<wbr>greedy") == 1
+    assert context["body"].startswith(f"<p>{code}</p>")
+    short = {"body": '<td><code><span class="pre">n_jobs</span></code></td>'}
+    settings["_break_names"](None, "page", "template", short, None)
+    assert "<wbr>" not in short["body"]

@@ -53,7 +53,7 @@ class LabelingCampaign(CampaignView):
     features : array-like of shape (n_pool, d), optional
         Vectors used by ``cold_start``, for example embeddings of a pre-trained net. By
         default, the embeddings of the net if the sampler has a ``FrozenEstimator``, and
-        otherwise the samples themselves, flattened and standardised.
+        otherwise the samples themselves, flattened and standardized.
     cold_start : str, default="typiclust"
         Name of the strategy that chooses samples until two classes have labels. It must
         need embeddings only, because no net can be trained yet.

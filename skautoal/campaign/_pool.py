@@ -61,7 +61,7 @@ def differences(then: object, now: object, name: str) -> list[str]:
 
 
 def flat_features(X: Any, name: str) -> np.ndarray:
-    """Flatten samples to vectors and standardise each column.
+    """Flatten samples to vectors and standardize each column.
 
     Parameters
     ----------

@@ -104,7 +104,7 @@ def writeable(X: Any) -> Any:
 
 
 def standardized_vectors(X: Any, name: str) -> np.ndarray:
-    """Flatten samples to vectors and standardise each column.
+    """Flatten samples to vectors and standardize each column.
 
     Parameters
     ----------

@@ -213,7 +213,7 @@ def _plain_labels(y: np.ndarray) -> np.ndarray:
 def _cold_start(
     pool: np.ndarray, k: int, seed: int, costs: np.ndarray | None, budget: float | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Picks and utilities without a model: k-means on standardised samples."""
+    """Picks and utilities without a model: k-means on standardized samples."""
     vectors = standardized_vectors(pool, "X")
     strategy = KMeans() if costs is None else CostAware(KMeans(), costs, budget)
     picks, utilities = strategy.evaluate(Signals(embeddings=vectors), k, seed)

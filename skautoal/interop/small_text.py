@@ -1,6 +1,6 @@
 """small-text: samplers and strategies as its query strategies, its own as candidates.
 
-Indices count from the start of a data set there, and a pool that is too small raises.
+Indices count from the start of a data set there, and a pool that is too small is an error.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Monte Carlo dropout with one mask per pass, shared by all rows.
 
 A forward hook on each dropout module applies the masks while the net is in evaluation mode,
-so that other layers, such as batch normalisation, are not affected. With a shared mask, each
+so that other layers, such as batch normalization, are not affected. With a shared mask, each
 pass is one sample from the posterior over functions, which joint criteria such as BatchBALD
 require (Kirsch et al. 2019, arXiv 1906.08158). It also makes the result of a row independent
 of the rows in its batch. The layers before the first dropout are computed only once.

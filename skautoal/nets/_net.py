@@ -200,12 +200,12 @@ def trunk_learns(net: Any, layout: NetLayout) -> bool:
 
 
 def inspect_net(net: Any, X_row: Any, embedding_layer: str = "auto") -> NetLayout:
-    """Send one row through an initialised net and report what it can give.
+    """Send one row through an initialized net and report what it can give.
 
     Parameters
     ----------
     net : skorch classifier
-        Initialised; need not be trained.
+        Initialized; need not be trained.
     X_row : array of shape (1, ...)
         One row, as the net takes it.
     embedding_layer : str, default="auto"

@@ -115,5 +115,5 @@ def _avoid_single_row_batch(net: Any, n: int) -> None:
         return
     smaller = next((s for s in range(size, 1, -1) if n % s != 1), size)
     if smaller != size:
-        # An attribute, since skorch refuses set_params for iterators of an initialised net.
+        # An attribute, since skorch refuses set_params for iterators of an initialized net.
         net.iterator_train__batch_size = smaller

@@ -10,7 +10,7 @@ _HALVINGS = 40  # bisection steps: 1/T is known to 2^-40 of the interval
 
 
 def fit_temperature(logits: Tensor, codes: Tensor) -> float:
-    """Find the temperature T in [1, 20] that minimises the cross-entropy of softmax(logits / T).
+    """Find the temperature T in [1, 20] that minimizes the cross-entropy of softmax(logits / T).
 
     Parameters
     ----------

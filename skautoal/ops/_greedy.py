@@ -81,7 +81,7 @@ def greedy_coverage(
     order: Tensor,
     candidate_weights: Tensor | None = None,
 ) -> Tensor:
-    """Maximise the weighted coverage sum_j u_j max(covered_j, max_i kernel_ij) greedily.
+    """Maximize the weighted coverage sum_j u_j max(covered_j, max_i kernel_ij) greedily.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def lazy_greedy(
     gains: Tensor,
     block: int,
 ) -> Tensor:
-    """Maximise a submodular objective greedily, with few evaluations in each step.
+    """Maximize a submodular objective greedily, with few evaluations in each step.
 
     Parameters
     ----------

@@ -30,7 +30,7 @@ def herding(
     H_labeled: Tensor | None = None,
     width: float = KERNEL_WIDTH,
 ) -> Tensor:
-    """Maximise the weighted kernel coverage of the pool greedily.
+    """Maximize the weighted kernel coverage of the pool greedily.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def herding(
     Notes
     -----
     The result is the exact greedy solution up to 5,000 rows. Above, the coverage of t = 2,000
-    random targets is maximised, with the m rows of largest weight as candidates, where m is
+    random targets is maximized, with the m rows of largest weight as candidates, where m is
     2,000 or five batches, whichever is larger. Sampling takes O(n d) time; the selection
     takes O(m t d) and a small part of O(b m t d). Memory is O(n d) and blocks of bounded
     size.

@@ -36,7 +36,9 @@ class AutoALSampler(StrategiesSampler):
     default. A batch builder turns the mixed scores into a batch: by default joint herding,
     which covers the uncertain part of the pool in inputs and embeddings. With
     ``search=Search()`` a differentiable search learns the weight of each strategy for each
-    sample (AutoAL, [1]_).
+    sample (AutoAL, [1]_) from labels that a net has not seen: those of ``teach``, before the
+    net is trained again, and halves of the labelled set. Learned weights are used as far as
+    they prove better than equal ones on labels that were left out.
 
     Parameters
     ----------
@@ -56,7 +58,8 @@ class AutoALSampler(StrategiesSampler):
         Size of a batch.
     search : "auto", "paper", Search or None, default="auto"
         How the weights of the strategies are set. None: equal weights. A
-        :class:`~skautoal.Search`: weights that are learned for each sample. ``"paper"``:
+        :class:`~skautoal.Search`: weights that are learned, as far as that proves better
+        than equal weights. ``"paper"``:
         weights learned as in the paper. ``"auto"``: the best in our benchmarks, for now
         equal weights.
     batch_builder : str, default="auto"
@@ -108,6 +111,9 @@ class AutoALSampler(StrategiesSampler):
     search_history_ : structured ndarray or None
         One row per step: phase, step, temperature tau, objective and its two parts,
         ranking loss, and norm of the gradient of SearchNet. None if nothing is learned.
+    learned_share_ : float
+        Share of learned weights in those that are used: 0 where they do not prove better
+        than equal weights on labels that were held out, towards 1 the clearer they do.
     timings_ : dict of str to float
         Seconds of each stage of the last fit and query: training, signals, each
         strategy, search, batch.

@@ -71,7 +71,7 @@ class BanditSampler(StrategiesSampler):
         ----------
         X : array-like of shape (n_new, ...)
             Samples, in the container that ``fit`` was given. Those of the last query are
-            recognised by their content, in any order; others do not update an arm.
+            recognized by their content, in any order; others do not update an arm.
         y : array-like of shape (n_new,)
             Their labels, which may include new classes.
 

@@ -26,7 +26,7 @@ from ..signals._source import Source
 
 _HEAD_STEPS = 200
 _HEAD_LR = 0.05
-_HEAD_DECAY = 1e-3  # on standardised embeddings: weights stay finite on separable classes
+_HEAD_DECAY = 1e-3  # on standardized embeddings: weights stay finite on separable classes
 _MEMBERS = 5
 _UPDATE_LR = 0.005  # learning rate of the alternation, as in the paper
 
@@ -73,7 +73,7 @@ def batched_heads(
     Parameters
     ----------
     H : Tensor of shape (l, d)
-        Standardised embeddings, a constant column for the intercept included.
+        Standardized embeddings, a constant column for the intercept included.
     codes : Tensor of shape (l,)
         Class codes.
     train : Tensor of shape (S, l)

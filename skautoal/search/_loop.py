@@ -42,9 +42,9 @@ class LabelArrays:
     utilities : Tensor of shape (S, n, K)
         Utilities under nets that had not seen the samples.
     losses : Tensor of shape (S, n)
-        Held-out losses, standardised: the target of loss prediction.
+        Out-of-fold losses, standardized: the target of loss prediction.
     values : Tensor of shape (S, n)
-        Value of selecting each sample, standardised.
+        Value of selecting each sample, standardized.
     mask : Tensor of bool of shape (S, n)
         False for padding.
     k : Tensor of shape (S,)

@@ -1,4 +1,4 @@
-"""Upper-level objectives: the value of a soft selection, which the search maximises.
+"""Upper-level objectives: the value of a soft selection, which the search maximizes.
 
 ``"loss"`` and ``"bilevel"`` give each held-out sample a value, ``"coverage"`` measures how
 much of the uncertain regions of the pool is covered, and ``"mixed"`` adds both.
@@ -85,13 +85,7 @@ def label_gain(p: Tensor, values: Tensor, weight: Tensor) -> Tensor:
     p : Tensor of shape (..., S, n)
         Soft memberships, zero at padding.
     values : Tensor of shape (S, n)
-        Standardised values, zero at padding.
-    weight : Tensor of shape (..., S)
-        Importance of each set; sums to 1.
-
-    Returns
-    -------
-    gain : Tensor of shape (...)
+        Standardized values, zero at padding.
 
     """
     tiny = torch.finfo(p.dtype).tiny
@@ -105,14 +99,13 @@ class Coverage:
     Attributes
     ----------
     candidates : Tensor of shape (m,)
-        Rows that may be selected: the union of the strategies' favourites.
-    order : Tensor of shape (m, t)
-        Candidates by falling similarity to each target.
-    place : Tensor of shape (m, t)
-        Inverse permutation of each column of ``order``.
-    gains : Tensor of shape (m, t)
-        In that order, what a candidate covers of a target beyond the labelled samples,
-        times the target's uncertainty; 1 is all that is left to cover of all targets.
+        Rows that may be selected: the samples that each strategy ranks highest.
+    kernel : Tensor of shape (m, t)
+        Similarity of candidates to targets.
+    weights : Tensor of shape (t,)
+        Uncertainty u of the targets, normalized so that the best gain possible is 1.
+    open : Tensor of shape (t,)
+        1 - m_j, the part of each target that the labelled set leaves uncovered.
 
     """
 

@@ -14,15 +14,14 @@ from ._objectives import LABEL_OBJECTIVES, POOL_OBJECTIVES
 class Search(BaseEstimator):
     """Set how AutoALSampler learns the weights of its strategies.
 
-    SearchNet gives each strategy a weight for each sample, and is trained on an upper
-    objective. FitNet, a model of the task on splits of the labelled set, supplies the
-    losses of held-out samples (AutoAL, [1]_). Weights are learned only from labels that were
-    held out, and used only as far as they prove better than equal weights on others.
+    SearchNet gives each strategy a weight for each sample, and is trained to maximize the
+    objective. FitNet, a model of the task that is trained on splits of the labelled set,
+    provides the losses of held-out samples (AutoAL, [1]_).
 
     Parameters
     ----------
     objective : {"mixed", "loss", "bilevel", "coverage"}, default="mixed"
-        Quantity that SearchNet maximises. ``"loss"``: the held-out loss of the selected
+        Quantity that SearchNet maximizes. ``"loss"``: the held-out loss of the selected
         samples. ``"bilevel"``: the decrease of the loss of other held-out samples after a
         step on the selected ones. ``"coverage"``: the coverage of uncertain regions of the
         pool. ``"mixed"``: the loss, and a quarter of the coverage. Both count from equal

@@ -120,14 +120,14 @@ def soft_threshold_gmm(x: Tensor, share: Tensor, tau: float, mask: Tensor) -> Te
     """Compute soft memberships above the upper quantile ``share`` of a Gaussian mixture.
 
     AutoAL's equation (3): a mixture of two Gaussians is fitted to the scores, and the
-    threshold is its upper quantile. Expectation-maximisation is unrolled, so gradients
+    threshold is its upper quantile. Expectation-maximization is unrolled, so gradients
     flow through the fit; variances are bounded below relative to the spread of the
     scores. How close the memberships come to the wanted sum depends on the fit.
 
     Parameters
     ----------
     x : Tensor of shape (..., n)
-        Scores, standardised.
+        Scores, standardized.
     share : Tensor of shape (...)
         Share t to select, strictly between 0 and 1.
     tau : float

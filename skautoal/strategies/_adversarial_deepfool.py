@@ -21,9 +21,9 @@ _OVERSHOOT = 0.02  # as in the paper; moves a sample across the boundary instead
 class AdversarialDeepFool(AdversarialStrategy):
     """Adversarial sampling (DeepFool): smallest Euclidean distance to another class.
 
-    Each step linearises the net and moves the sample to the nearest boundary,
+    Each step linearizes the net and moves the sample to the nearest boundary,
     ``r = |f_c| / ||w_c||^2 w_c``. f_c is the logit of class c minus that of the predicted class,
-    w_c is its gradient, and c minimises ``|f_c| / ||w_c||``. Steps are repeated until the class
+    w_c is its gradient, and c minimizes ``|f_c| / ||w_c||``. Steps are repeated until the class
     changes. The score is minus the length of the sum of the steps. For a linear model this is
     the exact distance ``|w x + b| / ||w||``.
 
@@ -91,7 +91,7 @@ class AdversarialDeepFool(AdversarialStrategy):
 
 
 def _to_nearest_boundary(logits: Tensor, ranked: Tensor, x: Tensor) -> Tensor:
-    """Compute the step from each sample to the nearest boundary of the linearised net, like ``x``.
+    """Compute the step from each sample to the nearest boundary of the linearized net, like ``x``.
 
     Parameters
     ----------

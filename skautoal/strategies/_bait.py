@@ -1,4 +1,4 @@
-"""BAIT: a batch that minimises a bound on the error of the last layer over the pool."""
+"""BAIT: a batch that minimizes a bound on the error of the last layer over the pool."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MAX_FACTOR_ELEMENTS = 2**23  # largest n C^2 for exact Fisher factors: 64 MB in
 
 
 class BAIT(BatchStrategy):
-    """BAIT: greedy minimisation of a bound on the expected error on the pool.
+    """BAIT: greedy minimization of a bound on the expected error on the pool.
 
     The bound is tr(M^-1 F). The Fisher information of a sample with respect to the last layer is
     ``F(x) = h h^T (x) (diag(p) - p p^T)``, of size C d x C d. F is its mean over the pool. M is

@@ -19,7 +19,7 @@ _BLOCK = 64  # number of gains evaluated at a time; each costs O(K C T)
 class BatchBALD(BatchStrategy):
     """BatchBALD: joint information of the labels of a batch about the weights of the net.
 
-    The mutual information I(y_1, ..., y_b; weights) is maximised greedily. The T MC-dropout
+    The mutual information I(y_1, ..., y_b; weights) is maximized greedily. The T MC-dropout
     passes are T draws of the weights. A pick adds
     ``E_y [ H(sum_t q_t p_t) - sum_t q_t H(p_t) ]``: its BALD score under the posterior q over
     the passes, given labels y of the earlier picks. Unlike the top of :class:`BALD`, a batch

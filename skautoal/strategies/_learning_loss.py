@@ -34,7 +34,7 @@ class LearningLoss(ScoreStrategy):
 
     The outputs of the net's blocks are averaged over positions, passed through one linear
     layer with ReLU each, concatenated and reduced to one number f. The module is trained to
-    rank: it minimises ``max(0, 1 - sign(l_i - l_j) (f_i - f_j))`` over all pairs of a minibatch
+    rank: it minimizes ``max(0, 1 - sign(l_i - l_j) (f_i - f_j))`` over all pairs of a minibatch
     of labelled samples with losses l.
 
     Parameters

@@ -13,7 +13,7 @@ from ._checks import check_number, labeled_signals
 
 
 class MaxHerding(BatchStrategy):
-    """MaxHerding: greedy maximisation of the kernel coverage of the pool.
+    """MaxHerding: greedy maximization of the kernel coverage of the pool.
 
     The coverage is ``sum_j max_i k(h_i, h_j)``, with i over labelled and picked samples and
     the Gaussian kernel ``k(h, h') = exp(-|h - h'|^2 / width^2)`` on embeddings scaled to length
@@ -27,7 +27,7 @@ class MaxHerding(BatchStrategy):
     Notes
     -----
     The greedy solution is exact in pools of up to 5,000 samples. In larger pools, the coverage
-    of 2,000 random samples is maximised, with the same number of random candidates, or five
+    of 2,000 random samples is maximized, with the same number of random candidates, or five
     batches if that is more. Cost O(n^2 (d + b)) in pools of up to 5,000; memory O(n d) and
     blocks of bounded size.
 

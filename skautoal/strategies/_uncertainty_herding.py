@@ -31,7 +31,7 @@ class UncertaintyHerding(BatchStrategy):
 
     Notes
     -----
-    The temperature T, at least 1, minimises the cross-entropy of the labelled samples, if there
+    The temperature T, at least 1, minimizes the cross-entropy of the labelled samples, if there
     are any. The authors fit it on a part of the labelled samples, with a second net that is not
     trained on them. A strategy trains no nets, so here T corrects only a net that is uncertain
     about its own training samples. The greedy solution is exact in pools of up to 5,000 samples;
@@ -80,7 +80,7 @@ class UncertaintyHerding(BatchStrategy):
 
 
 def _smallest_distance(labeled: Signals | None) -> float:
-    """Compute the smallest positive distance between two normalised rows, or the default width."""
+    """Compute the smallest positive distance between two normalized rows, or the default width."""
     if labeled is None:
         return KERNEL_WIDTH
     H = normalize_rows(labeled.embeddings)

@@ -30,7 +30,7 @@ _HIDDEN = 128  # hidden units of the perceptrons
 class VAAL(ScoreStrategy):
     """Variational adversarial active learning (VAAL): samples most unlike the labelled ones.
 
-    A variational autoencoder of labelled and pool samples minimises the negative evidence lower
+    A variational autoencoder of labelled and pool samples minimizes the negative evidence lower
     bound, ``||x - x'||^2 / 2 + KL``, plus a weighted adversarial loss: the latent means of all
     samples should look labelled. A discriminator on these means learns to tell labelled and
     pool samples apart. The score is its log-odds of being unlabelled.
@@ -48,7 +48,7 @@ class VAAL(ScoreStrategy):
 
     Notes
     -----
-    The inputs are the raw samples, standardised. Images (channels, height, width) use
+    The inputs are the raw samples, standardized. Images (channels, height, width) use
     convolutions and are reduced to 32 x 32 if they are larger. All other inputs are flattened
     and use perceptrons. The predictions of the net are not used. At most 5,000 labelled and
     5,000 pool samples are used for training; every pool sample is scored. Without labelled

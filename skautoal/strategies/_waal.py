@@ -29,9 +29,9 @@ _PENALTY = 1.0
 class WAAL(ScoreStrategy):
     """Wasserstein adversarial active learning (WAAL): uncertainty plus distance to the labelled.
 
-    The score is ``s(x) = u(x) + critic_weight * g(h)``, with both terms standardised over the
+    The score is ``s(x) = u(x) + critic_weight * g(h)``, with both terms standardized over the
     pool. The uncertainty ``u = -(||log p||_1 + ||log p||_2) / 2`` is largest for uniform
-    probabilities. The critic g maximises ``E_pool g - E_labelled g`` among functions of slope
+    probabilities. The critic g maximizes ``E_pool g - E_labelled g`` among functions of slope
     about 1, the dual form of the Wasserstein-1 distance between pool and labelled samples.
 
     Parameters
@@ -45,7 +45,7 @@ class WAAL(ScoreStrategy):
     -----
     Only the critic is trained, on the embeddings of the given net. The paper also trains the
     net against the critic, which a query strategy cannot do, and adds the two terms without
-    standardising them. At most 5,000 labelled and 5,000 pool samples are used for training;
+    standardizing them. At most 5,000 labelled and 5,000 pool samples are used for training;
     every pool sample is scored. Without labelled samples g is 0.
 
     References

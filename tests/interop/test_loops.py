@@ -45,4 +45,4 @@ def test_a_loop_asks_for_the_same(plain, name, capsys):
     assert picks == plain["picks"]
     printed = capsys.readouterr().out
     assert [f"{n} labels, accuracy" in printed for n in (20, 30, 40)] == [True] * 3
-    assert str(picks) in printed
+    assert "\n".join(map(str, picks)) in printed

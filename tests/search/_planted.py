@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from skautoal import AutoALSampler, Search
+from skautoal import AutoALSampler
 from skautoal.modules import MLP
 from skautoal.strategies import FunctionStrategy
 from tests._helpers import make_net
@@ -101,6 +101,3 @@ def hits(strategies, n_labeled, seed, search="auto", **params):
 
 def mean_hits(strategies, n_labeled, seeds, search="auto", **params):
     return np.mean([hits(strategies, n_labeled, seed, search, **params)[0] for seed in seeds])
-
-
-DEFAULT = Search()

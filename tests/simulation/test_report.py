@@ -173,7 +173,8 @@ def test_a_report_in_markdown_has_the_same_tables(tmp_path):
     text = write_report(results, tmp_path / "r.md", commands=commands).read_text()
     assert text.startswith("# Comparison of active learning methods\n\nNo winner: slow has")
     assert "- Command: skautoal compare --data a\n" in text
-    assert "skautoal compare --data a" in page.words
+    assert "skautoal compare --data a" in page.text
+    assert '<span class="option">--data</span>' in (tmp_path / "r.html").read_text()
     rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line[0:1] == "|"]
     cells = [cell.replace("\\", "") for row in rows if row[0] != "---" for cell in row]
     assert len(cells) > 50

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import os
+import re
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -38,6 +39,7 @@ h2 {{ margin-top: 2.5rem; }}
 dl {{ display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 0.3rem 1rem; }}
 dt {{ font-weight: bold; }}
 dd {{ margin: 0; }}
+.option {{ white-space: nowrap; }}
 .table {{ overflow-x: auto; }}
 table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; }}
 th, td {{ padding: 0.25rem 0.8rem; border-bottom: 1px solid #8888; text-align: right;
@@ -110,10 +112,15 @@ def write_report(
 def _html_of(
     title: str, answer: str, origin: list[tuple[str, str]], sections: list[Section]
 ) -> str:
-    facts = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in origin)
+    facts = "".join(f"<dt>{escape(name)}</dt><dd>{_fact(text)}</dd>" for name, text in origin)
     parts = [f'<p class="verdict">{escape(answer)}</p>', f"<dl>{facts}</dl>"]
     parts += map(_section, sections)
     return _PAGE.format(title=escape(title), body="\n".join(parts))
+
+
+def _fact(text: str) -> str:
+    """Escape a text; options of a command are not broken after their hyphens."""
+    return re.sub(r"(?<!\S)--?\w[\w-]*", r'<span class="option">\g<0></span>', escape(text))
 
 
 def _section(section: Section) -> str:

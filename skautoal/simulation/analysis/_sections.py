@@ -140,7 +140,11 @@ def _against_random(results: Results) -> Section | None:
         "Difference of areas to random sampling, over the same seeds. P values are of two-sided"
         " paired t tests"
     )
-    text += ", corrected over the settings by Holm." if len(results.settings) > 1 else "."
+    text += (
+        ", corrected over the settings by Holm."
+        if len(results.settings) > 1
+        else ", not corrected for the number of methods."
+    )
     return Section("Against random sampling", [text], table_of(rows))
 
 

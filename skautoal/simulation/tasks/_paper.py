@@ -33,7 +33,7 @@ class PaperExperiment:
 
     Start, batch and number of rounds are the defaults of the authors' released code for
     CIFAR (2,000 + 18 x 1,000 of 50,000), as shares of the pool for the other data sets.
-    Epochs and optimisers are those of the code. Where it names none for a data set, they
+    Epochs and optimizers are those of the code. Where it names none for a data set, they
     are those of a related one.
 
     Parameters
@@ -43,7 +43,7 @@ class PaperExperiment:
     max_epochs : int
         Number of epochs of each training.
     optimizer : type
-        Optimiser class of torch.
+        Optimizer class of torch.
     lr : float, default=0.001
         Learning rate.
     weight_decay : float, default=0.0

@@ -6,7 +6,7 @@ import numpy as np
 
 
 def scale_images(X_train: np.ndarray, X_test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Standardise images channel by channel with the mean and deviation of the pool.
+    """Standardize images channel by channel with the mean and deviation of the pool.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def scale_images(X_train: np.ndarray, X_test: np.ndarray) -> tuple[np.ndarray, n
 
 
 def scale_inputs(X_train: np.ndarray, X_test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Standardise inputs with statistics of the pool.
+    """Standardize inputs with statistics of the pool.
 
     Parameters
     ----------

@@ -24,6 +24,7 @@ VARIED = {
     "utilities": {"rank": "ranks", "binary": "zeros and ones"},
     "search_net": {
         "global": "one weight per strategy",
+        "location": "small perceptron",
         "utilities": "small perceptron",
         "utilities+loss": "small perceptron, loss prediction",
         "module": "copy of the net",

@@ -69,15 +69,15 @@ def _bundled(name: str) -> Task:
 class WithTau(AutoALSampler):
     """AutoAL whose memberships anneal between other temperatures."""
 
-    tau = (_loop._TAU_START, _loop._TAU_END)
+    tau = (_loop._TAU_START, _loop.TAU_END)
 
     def _run(self, step, *args):
-        before = _loop._TAU_START, _loop._TAU_END
-        _loop._TAU_START, _loop._TAU_END = self.tau
+        before = _loop._TAU_START, _loop.TAU_END
+        _loop._TAU_START, _loop.TAU_END = self.tau
         try:
             return step(*args)
         finally:
-            _loop._TAU_START, _loop._TAU_END = before
+            _loop._TAU_START, _loop.TAU_END = before
 
     def _start(self, signals, candidates):
         return self._run(super()._start, signals, candidates)
@@ -133,12 +133,12 @@ def parts() -> dict[str, dict]:
             "vote": equal(),
             **{o: learned(objective=o) for o in ("loss", "bilevel", "coverage", "mixed")},
         },
-        "splits": {f"splits={n}": learned(n_splits=n) for n in (1, 5, 10)},
+        "splits": {f"splits={n}": learned(n_splits=n) for n in (1, 3, 10)},
         "utilities": {u: learned(utilities=u) for u in ("rank", "binary")},
         "search_net": {
             "global": learned(search_net="global"),
-            "utilities": learned(search_net="utilities"),
-            "utilities+loss": learned(search_net="utilities", loss_prediction=True),
+            "location": learned(search_net="location"),
+            "location+loss": learned(search_net="location", loss_prediction=True),
             "module": learned(search_net="module"),
             "module+loss": learned(search_net="module", loss_prediction=True),
         },

@@ -58,12 +58,13 @@ def joint_herding(
 
     Notes
     -----
-    Pick i maximizes ``(u_i s_i)^a sum_j u_j^a max(0, k_ij - c_j)`` with u one minus the
-    calibrated margin, s the rank of the score, c_j how well labelled samples and earlier
-    picks cover j, and ``a = r / (r + 20)`` with r labels per class. With few labels this is
-    nearly pure coverage, because the uncertainty of a net trained on so little is not
-    reliable. It is exact up to 5,000 rows. Above, the targets are 2,000 random rows, and
-    the candidates the 2,000 (or five batches) whose weight ``(u_i s_i)^a``, times a random
+    Pick i maximizes ``u_i^a s_i^e sum_j u_j^a max(0, k_ij - c_j)`` with u one minus the
+    calibrated margin, s the rank of the score, c_j what labelled and picked samples cover
+    of j, and ``a = r / (r + 20)`` with r labels a class: nearly pure coverage at the
+    start, when a net of few labels does not know what it does not know. The exponent of
+    the scores is ``e = a + 16 learned``: what held-out labels have confirmed may move the
+    batch however few they are. Exact up to 5,000 rows; above, targets are 2,000 random rows
+    and candidates the 2,000 (or five batches) whose weight ``u_i^a s_i^e``, times a random
     number between 0 and 1, is largest.
     """
     a = _exponent(signals)

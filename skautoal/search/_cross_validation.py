@@ -22,7 +22,7 @@ from ._soft_topk import soft_top_k, standardize
 RECORD = -1
 
 _DOUBT = 1.28  # standard errors by which learned weights have to be better: 90 %, one-sided
-_CHECK_EVERY = 10  # steps
+_CHECKS = 6  # of a training, evenly spread
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ class _Judge:
         """Return a function that looks at the nets of all folds, or at that of one."""
 
         def look(step: int, net: SearchNet) -> None:
-            if step % _CHECK_EVERY and step != n_steps:
+            if step % max(1, n_steps // _CHECKS) and step != n_steps:
                 return
             with torch.no_grad():
                 logits, predicted = forward_labels(net, self.labels)

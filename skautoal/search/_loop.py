@@ -42,7 +42,7 @@ class LabelArrays:
     utilities : Tensor of shape (S, n, K)
         Utilities under nets that had not seen the samples.
     losses : Tensor of shape (S, n)
-        Out-of-fold losses, standardized: the target of loss prediction.
+        Held-out losses, standardized: the target of loss prediction.
     values : Tensor of shape (S, n)
         Value of selecting each sample, standardized.
     mask : Tensor of bool of shape (S, n)

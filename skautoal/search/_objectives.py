@@ -86,6 +86,12 @@ def label_gain(p: Tensor, values: Tensor, weight: Tensor) -> Tensor:
         Soft memberships, zero at padding.
     values : Tensor of shape (S, n)
         Standardized values, zero at padding.
+    weight : Tensor of shape (..., S)
+        Importance of each set; sums to 1.
+
+    Returns
+    -------
+    gain : Tensor of shape (...)
 
     """
     tiny = torch.finfo(p.dtype).tiny
@@ -99,13 +105,14 @@ class Coverage:
     Attributes
     ----------
     candidates : Tensor of shape (m,)
-        Rows that may be selected: the samples that each strategy ranks highest.
-    kernel : Tensor of shape (m, t)
-        Similarity of candidates to targets.
-    weights : Tensor of shape (t,)
-        Uncertainty u of the targets, normalized so that the best gain possible is 1.
-    open : Tensor of shape (t,)
-        1 - m_j, the part of each target that the labelled set leaves uncovered.
+        Rows that may be selected: the union of the strategies' favourites.
+    order : Tensor of shape (m, t)
+        Candidates by falling similarity to each target.
+    place : Tensor of shape (m, t)
+        Inverse permutation of each column of ``order``.
+    gains : Tensor of shape (m, t)
+        In that order, what a candidate covers of a target beyond the labelled samples,
+        times the target's uncertainty; 1 is all that is left to cover of all targets.
 
     """
 
@@ -118,7 +125,7 @@ class Coverage:
         """Compute the share of the uncertain, uncovered mass that a selection (m,) covers.
 
         If candidate i is in the batch with probability p_i, independently of the others,
-        this is the expected value of what joint herding maximises: each target counts its
+        this is the expected value of what joint herding maximizes: each target counts its
         nearest selected candidate. It is the multilinear extension of that function of
         sets, so it does not saturate where many candidates cover a target a little.
         """

@@ -14,9 +14,10 @@ from ._objectives import LABEL_OBJECTIVES, POOL_OBJECTIVES
 class Search(BaseEstimator):
     """Set how AutoALSampler learns the weights of its strategies.
 
-    SearchNet gives each strategy a weight for each sample, and is trained to maximize the
-    objective. FitNet, a model of the task that is trained on splits of the labelled set,
-    provides the losses of held-out samples (AutoAL, [1]_).
+    SearchNet gives each strategy a weight for each sample, and is trained on an upper
+    objective. FitNet, a model of the task on splits of the labelled set, supplies the
+    losses of held-out samples (AutoAL, [1]_). Weights are learned only from labels that were
+    held out, and used only as far as they prove better than equal weights on others.
 
     Parameters
     ----------

@@ -6,6 +6,8 @@ them, and their held-out loss is high. A strategy is right where it finds hard s
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from skautoal import AutoALSampler
@@ -82,8 +84,40 @@ def silent(column):
     return strategy(lambda X: noise(X, column), f"noise_{column}")
 
 
-def hits(strategies, n_labeled, seed, search="auto", **params):
-    """Share of hard samples in the batch of a query, and the sampler."""
+def halves():
+    return [right_in_a_half("left"), right_in_a_half("right")]
+
+
+def wrong_halves():
+    return [wrong_in_a_half("left"), wrong_in_a_half("right")]
+
+
+def good_and_adversarial():
+    return [good(), adversarial()]
+
+
+def one_of_fifteen():
+    return [good(), *(silent(column) for column in range(14))]
+
+
+def one_of_six():
+    return [good(), *(silent(column) for column in range(5))]
+
+
+def three_silent():
+    return [silent(0), silent(1), silent(2)]
+
+
+def copies():
+    return [("one", good()), ("two", good()), ("three", good()), ("bad", adversarial())]
+
+
+@cache
+def hits(make, n_labeled, seed, search=None, **params):
+    """Share of hard samples in the batch of a query, and the sampler.
+
+    ``make`` returns the strategies; what it was asked before is remembered.
+    """
     X, y, pool, hard = planted(n_labeled, seed)
     net = make_net(
         MLP,
@@ -94,10 +128,11 @@ def hits(strategies, n_labeled, seed, search="auto", **params):
         batch_size=32,
         lr=0.2,
     )
-    sampler = AutoALSampler(net, strategies, search=search, random_state=seed, **params)
+    sampler = AutoALSampler(net, make(), random_state=seed, search=search, **params)
     sampler.fit(X, y)
     return hard[sampler.query(pool, BATCH)].mean(), sampler
 
 
-def mean_hits(strategies, n_labeled, seeds, search="auto", **params):
-    return np.mean([hits(strategies, n_labeled, seed, search, **params)[0] for seed in seeds])
+def mean_hits(make, n_labeled, seeds, search=None, **params):
+    """Mean of :func:`hits` over seeds."""
+    return np.mean([hits(make, n_labeled, seed, search, **params)[0] for seed in seeds])

@@ -20,8 +20,9 @@ _NAMES = {
     # Nets: layout, training, layers, Monte-Carlo dropout.
     "nets._net": (
         "copy_module, evaluation_mode, inspect_net, split_estimator, takes_integers, "
-        "to_probabilities"
+        "to_probabilities, trunk_learns"
     ),
+    "nets._task": "TaskTemplate",
     "nets._training": "fit_net, fresh_net, initialize_net",
     "nets._layers": "block_features, captured_input",
     "nets._mc_dropout": "MCDropout, dropout_masks, dropout_modules",
@@ -61,16 +62,28 @@ _NAMES = {
     "strategies._training": "MAX_ROWS, raw_rows, standardizer",
     "strategies._vaal": "_small as shrink_images",
     # Search: its nets, objectives and loop.
-    "search._features": "sample_features",
+    "search._cross_validation": (
+        "RECORD, Verdict, _average as average_gain, _folds as label_folds, "
+        "_verdict as combined_verdict, coverage_verdict, cross_validate"
+    ),
     "search._fit_net": "HeadFitNet, ModuleFitNet, SimulatedPool, batched_heads",
-    "search._objectives": "Coverage, clip_losses, label_gain, label_values, pool_coverage",
+    "search._held_out": "HeldOut, _MAX_ROWS as MAX_HELD_OUT, with_constant",
+    "search._label_arrays": "label_arrays, padded",
+    "search._location": "Components, Location, N_COMPONENTS",
+    "search._objectives": (
+        "Coverage, POOL_SHARE, _ExpectedMaximum as ExpectedMaximum, clip_losses, label_gain, "
+        "label_values, pool_coverage, spread_of_candidates"
+    ),
+    "search._record": "MAX_ROUNDS, Record",
     "search._progress": "SearchProgress",
     "search._loop": (
-        "HISTORY_COLUMNS, LabelArrays, PoolArrays, _ranking_loss as ranking_loss, run_search"
+        "HISTORY_COLUMNS, LabelArrays, PoolArrays, TAU_END, _ranking_loss as ranking_loss, "
+        "forward_labels, run_search"
     ),
-    "search._search_net": "GlobalSearchNet, ModuleSearchNet, LocationSearchNet",
+    "search._search_net": "GlobalSearchNet, LocationSearchNet, ModuleSearchNet",
     "search._soft_topk": "soft_threshold_gmm, soft_top_k, standardize",
     "mixing._batch": "coverage_reasons",
+    "mixing._inputs": "InputView, MAX_COLUMNS, has_inputs",
     "mixing._candidates": "Candidates, named_strategies",
     "mixing._utilities": "candidate_utilities, equal_weights",
     "search._options": "PAPER",
@@ -131,9 +144,13 @@ _PATCHED = {
     "bait.max_factor_elements": "strategies._bait:_MAX_FACTOR_ELEMENTS",
     "cluster_margin.max_clustered": "strategies._cluster_margin:_MAX_CLUSTERED",
     # Search and batches.
-    "round.label_values": "search._round:label_values",
+    "label_arrays.label_values": "search._label_arrays:label_values",
     "round.run_search": "search._round:run_search",
-    "round.equal_weights": "search._round:equal_weights",
+    "pool_query.equal_weights": "search._pool_query:equal_weights",
+    "inputs.block_elements": "mixing._inputs:_BLOCK_ELEMENTS",
+    "inputs.reference_elements": "mixing._inputs:_REFERENCE_ELEMENTS",
+    "inputs.load_rows": "mixing._inputs:load_rows",
+    "location.max_rows": "search._location:_MAX_ROWS",
     "objectives.max_candidates": "search._objectives:_MAX_CANDIDATES",
     "joint_herding.exact_below": "mixing._joint_herding:_EXACT_BELOW",
     "joint_herding.max_candidates": "mixing._joint_herding:_MAX_CANDIDATES",

@@ -75,7 +75,10 @@ class LabelArrays:
     def scaled(self, equal: Tensor) -> LabelArrays:
         """Return the arrays with their scale: gains count from that of equal weights."""
         columns = torch.cat([self.utilities @ equal[:, None], self.utilities], dim=-1)
-        scores = standardize(columns.movedim(-1, 0), self.mask)
+        columns = columns.movedim(-1, 0)
+        if self.mask.ndim > columns.ndim - 1:
+            columns = columns.unsqueeze(1)  # an axis for the copies
+        scores = standardize(columns, self.mask)
         gains = self.gain(soft_top_k(scores, self.k, TAU_END, self.mask))
         return replace(self, scale=(gains[0], spread_of_candidates(gains[1:], gains[0])))
 

@@ -204,10 +204,10 @@ def pool_coverage(
 
 
 def spread_of_candidates(values: Tensor, equal: Tensor) -> Tensor:
-    """Unit of an objective: the deviation of its values (K,) for the single candidates.
+    """Unit of an objective: the deviation of its values (K, ...) for the single candidates.
 
     Where they hardly differ, a hundredth of the value of equal weights, so that rounding
     is not blown up.
     """
-    deviation = (values - equal).square().mean().sqrt()
+    deviation = (values - equal).square().mean(0).sqrt()
     return deviation.clamp_min(_LEAST_SPREAD * equal.abs()).clamp_min(_LEAST_SPREAD**2)

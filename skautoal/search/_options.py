@@ -83,7 +83,7 @@ class Search(BaseEstimator):
     _parameter_constraints: dict = {
         "objective": [StrOptions({*LABEL_OBJECTIVES, *POOL_OBJECTIVES})],
         "fit_net": [StrOptions({"auto", "module"})],
-        "search_net": [StrOptions({"auto", "utilities", "global", "module"})],
+        "search_net": [StrOptions({"auto", "global", "location", "module"})],
         "utilities": [StrOptions({"rank", "binary"})],
         "threshold": [StrOptions({"exact", "gmm"})],
         "loss_prediction": ["boolean"],

@@ -107,8 +107,9 @@ class SearchNet(nn.Module):
         if predicted is None:
             return utilities
         # Only the ranking loss trains the prediction; the search just weights it.
-        learned = torch.sigmoid(standardize(predicted.detach(), mask))
-        return torch.cat([utilities, learned.unsqueeze(-1)], dim=-1)
+        learned = torch.sigmoid(standardize(predicted.detach(), mask)).unsqueeze(-1)
+        utilities = utilities.expand(*learned.shape[:-1], -1)  # the same for all copies
+        return torch.cat([utilities, learned], dim=-1)
 
 
 class GlobalSearchNet(SearchNet):

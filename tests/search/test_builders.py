@@ -16,9 +16,10 @@ from tests._helpers import make_signals, take_signals
 from tests._internals import ChunkCheck, internal
 
 
-def build(builder, scores, signals, b, seed=0):
+def build(builder, scores, signals, b, seed=0, learned=0.0):
     scores = torch.as_tensor(scores, dtype=torch.float32)
-    return build_batch(builder, scores, signals, b, np.random.RandomState(seed)).picks.tolist()
+    rng = np.random.RandomState(seed)
+    return build_batch(builder, scores, signals, b, rng, learned).picks.tolist()
 
 
 @pytest.mark.parametrize("builder", BUILDERS)
@@ -119,9 +120,12 @@ def test_kmeans_plusplus_prefers_high_scores_and_spreads():
     assert np.mean([pick % 20 for batch in batches for pick in batch]) > 13  # 9.5 by chance
 
 
-def joint_by_brute_force(signals, X, X_labeled, scores, b):
+def joint_by_brute_force(signals, X, X_labeled, scores, b, learned=0.0):
     """The rule of joint herding, written down: every gain of every step, in float64."""
     labeled = signals.labeled
+    # Units of raw columns do not count: each is clipped to a range that is the same for all.
+    low, high = np.percentile(X, [1, 99], axis=0)
+    X, X_labeled = ((np.clip(part, low, high) - low) / (high - low) for part in (X, X_labeled))
     spaces = []
     for pool, known in ((signals.embeddings, labeled.embeddings), (X, X_labeled)):
         parts = [np.asarray(pool, float), np.asarray(known, float)]
@@ -132,7 +136,7 @@ def joint_by_brute_force(signals, X, X_labeled, scores, b):
     a = r / (r + 20)
     P = np.sort(np.asarray(signals.probabilities, float), axis=1)
     u = (1 - (P[:, -1] - P[:, -2])) ** a
-    own = u * (rankdata(scores) / len(scores)) ** a
+    own = u * (rankdata(scores) / len(scores)) ** (a + 16 * learned)
     kernel = np.exp(-((Z[:, None] - Z[None]) ** 2).sum(2))
     covered = np.exp(-((Z[:, None] - L[None]) ** 2).sum(2)).max(1)
     picks = []
@@ -144,8 +148,9 @@ def joint_by_brute_force(signals, X, X_labeled, scores, b):
     return picks
 
 
+@pytest.mark.parametrize("learned", [0.0, 0.3, 1.0])
 @pytest.mark.parametrize("seed", range(5))
-def test_joint_herding_is_the_brute_force_rule(seed):
+def test_joint_herding_is_the_brute_force_rule(seed, learned):
     rng = np.random.RandomState(seed)
     X, X_labeled = rng.standard_normal((30, 4)), rng.standard_normal((6, 4))
     H, H_labeled = X[:, :2] ** 3, X_labeled[:, :2] ** 3
@@ -154,8 +159,8 @@ def test_joint_herding_is_the_brute_force_rule(seed):
     P = rng.dirichlet([1, 1, 1], 30)
     signals = Signals(probabilities=P, embeddings=H, labeled=labeled, net=net, X=X)
     scores = rng.permutation(30)
-    expected = joint_by_brute_force(signals, X, X_labeled, scores, 8)
-    assert build("joint_herding", scores, signals, 8) == expected
+    expected = joint_by_brute_force(signals, X, X_labeled, scores, 8, learned)
+    assert build("joint_herding", scores, signals, 8, learned=learned) == expected
 
 
 def chunks():
@@ -193,6 +198,25 @@ def test_scores_count_more_in_joint_herding_as_labels_come_in():
         return np.mean(scores[build("joint_herding", scores, signals, 10)])
 
     assert mean_score(2) < mean_score(4_000) - 5
+
+
+def test_learned_scores_move_the_batch_however_few_the_labels():
+    rng = np.random.RandomState(0)
+    H, scores = rng.standard_normal((60, 3)), np.arange(60)
+    labeled = Signals(embeddings=rng.standard_normal((2, 3)))
+    signals = Signals(probabilities=np.full((60, 2), 0.5), embeddings=H, labeled=labeled)
+    means = [
+        np.mean(scores[build("joint_herding", scores, signals, 6, learned=learned)])
+        for learned in (0.0, 0.1, 0.5, 1.0)
+    ]
+    assert means == sorted(means)
+    assert means[0] < 40 < 50 < means[-1]
+
+
+@pytest.mark.parametrize("builder", sorted(set(BUILDERS) - {"joint_herding"}))
+def test_other_builders_follow_the_scores_whoever_made_them(builder):
+    signals, scores = make_signals(30), np.random.RandomState(0).permutation(30)
+    assert build(builder, scores, signals, 5) == build(builder, scores, signals, 5, learned=1.0)
 
 
 def test_joint_herding_of_a_large_pool_looks_at_a_part_of_it(monkeypatch):

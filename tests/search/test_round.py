@@ -19,23 +19,23 @@ from skautoal import Search
 from skautoal.exceptions import FewLabelsWarning
 from skautoal.mixing import BUILDERS, equal_weights
 from skautoal.modules import MLP
-from skautoal.signals import Signals
 from skautoal.strategies import BatchStrategy, FunctionStrategy, Margin
 from tests._helpers import flat_autoal, make_net
 from tests._internals import (
+    PAPER,
     GlobalSearchNet,
     LabelArrays,
     SearchProgress,
-    SimulatedPool,
     internal,
     label_values,
     run_search,
     standardize,
+    with_constant,
 )
 
 MODES = ("auto", "search", "paper", "vote")
 OBJECTIVES = ("loss", "bilevel", "coverage", "mixed")
-SEARCH_NETS = ("utilities", "global", "module")
+SEARCH_NETS = ("location", "global", "module")
 DOCUMENTED = {"strategy_weights_", "search_history_", "timings_", "dropped_strategies_"}
 
 
@@ -45,12 +45,14 @@ def tiny_net(n_features=5, n_classes=3, **params):
 
 
 def sampler(**params):
+    """AutoALSampler on a tiny net whose learned weights are used, however little they learned."""
     options = {
         "strategies": ["margin", "bald", "kmeans"],
         "n_instances": 5,
         "n_steps": 8,
         "n_splits": 2,
         "n_passes": 3,
+        "trust": 1.0,
         "random_state": 0,
     }
     return flat_autoal(params.pop("estimator", tiny_net()), **(options | params))
@@ -111,6 +113,45 @@ def test_every_step_of_every_search_has_a_gradient(mode, objective, search_net, 
         assert min(share.values()) >= 0
 
 
+@pytest.mark.parametrize("search_net", ["auto", *SEARCH_NETS])
+@pytest.mark.parametrize("loss_prediction", [False, True])
+@pytest.mark.parametrize("trust", ["auto", 0.3, 0.0])
+def test_learned_weights_are_used_as_far_as_they_are_trusted(
+    search_net, loss_prediction, trust, task
+):
+    X, y, pool = task
+    options = {"mode": "search", "search_net": search_net, "loss_prediction": loss_prediction}
+    fitted = sampler(trust=trust, **options).fit(X, y)
+    result = fitted.query(pool, return_result=True)
+    history = fitted.search_history_
+    assert (history["grad_norm"] > 0).all()
+    share = fitted.learned_share_
+    assert share == trust or trust == "auto"
+    assert 0 <= share < 1
+    least = (1 - share) / 3  # equal weights keep this
+    assert all(least - 1e-6 <= w for w in list(weights(fitted))[:3])
+    equal = sampler().fit(X, y).query(pool, return_result=True)
+    if share == 0:
+        assert result.indices.tolist() == equal.indices.tolist()
+        assert np.array_equal(result.utilities, equal.utilities)
+    else:
+        assert set(history["phase"]) == {"labels", "pool"}
+
+
+def test_an_early_end_is_written_in_the_history(task, monkeypatch):
+    """The search on the labels makes as many steps as helped on labels that were left out."""
+    X, y, _ = task
+    ends = set()
+    for seed in range(6):
+        fitted = sampler(mode="search", trust="auto", n_steps=40, random_state=seed).fit(X, y)
+        history = fitted.search_history_
+        assert history["step"].tolist() == list(range(len(history)))
+        np.testing.assert_allclose(history["tau"], np.geomspace(0.5, 0.05, 40)[: len(history)])
+        ends.add(len(history))
+    assert ends <= {10, 20, 30, 40}
+    assert len(ends) > 1
+
+
 @pytest.mark.parametrize("search_net", SEARCH_NETS)
 @pytest.mark.parametrize("objective", ["loss", "mixed"])
 def test_fit_net_may_be_a_copy_of_the_module(objective, search_net, task):
@@ -143,7 +184,7 @@ def test_a_dataset_is_refused_where_the_module_reads_candidates(task):
     X, y, pool = task
     dataset = TensorDataset(torch.as_tensor(pool), torch.zeros(len(pool)))
     fitted = sampler(mode="search", objective="coverage", search_net="module").fit(X, y)
-    with pytest.raises(TypeError, match=r"'X_unlabeled' is a torch Dataset.*search_net='util"):
+    with pytest.raises(TypeError, match=r"'X_unlabeled' is a torch Dataset.*search_net='loc"):
         fitted.query(dataset)
 
 
@@ -151,13 +192,19 @@ def test_a_dataset_is_refused_where_the_module_reads_candidates(task):
 def test_every_strategy_runs_once_an_array_and_round(mode, task):
     X, y, pool = task
     strategies = [Counting(lambda s: s.probabilities[:, 0]), CountingBatch()]
-    fitted = sampler(mode=mode, strategies=strategies, n_splits=3).fit(X, y)
-    for strategy in strategies:
-        assert len(strategy.sizes) == 3
-        assert all(n < 30 for n in strategy.sizes)
+    fitted = sampler(mode=mode, strategies=strategies, n_splits=3, fit_net="module").fit(X, y)
+    for strategy in strategies:  # three halvings, each half held out once
+        assert len(strategy.sizes) == 6
+        assert [sum(pair) for pair in zip(*[iter(strategy.sizes)] * 2, strict=True)] == [30] * 3
     fitted.query(pool)
     for strategy in strategies:
-        assert strategy.sizes[3:] == [90]
+        assert strategy.sizes[6:] == [90]
+    # In teach: on the new labels by the net before, and on halves of all of them.
+    fitted.teach(pool[:5], y[:5])
+    for strategy in strategies:
+        assert strategy.sizes[7] == 5
+        assert len(strategy.sizes) == 14
+        assert sum(strategy.sizes[8:]) == 3 * 35
 
 
 def test_equal_weights_run_them_on_the_pool_only(task):
@@ -202,9 +249,9 @@ def boundary(axis):
 @pytest.mark.parametrize(
     ("mode", "search_net", "objective", "plant"),
     [
-        ("search", "utilities", "loss", noisy_labels),
-        ("search", "utilities", "coverage", boundary),
-        ("search", "utilities", "mixed", boundary),
+        ("search", "location", "loss", noisy_labels),
+        ("search", "location", "coverage", boundary),
+        ("search", "location", "mixed", boundary),
         ("search", "global", "loss", noisy_labels),
         ("search", "global", "coverage", boundary),
         ("search", "global", "mixed", boundary),
@@ -217,7 +264,12 @@ def boundary(axis):
 def test_the_right_strategy_weighs_most(mode, search_net, objective, plant, right):
     X, y, strategies = plant(right)
     fitted = flat_autoal(
-        strategies=strategies, mode=mode, objective=objective, search_net=search_net, random_state=0
+        strategies=strategies,
+        mode=mode,
+        objective=objective,
+        search_net=search_net,
+        trust=1.0,
+        random_state=0,
     )
     fitted.fit(X[:120], y[:120]).query(X[120:])
     name = {3: "three", 4: "four"}[right]
@@ -243,8 +295,7 @@ def test_bilevel_and_loss_disagree_about_wrong_labels(objective, favourite):
     labels = torch.where(wrong, 1 - codes, codes)
     residuals = P - torch.nn.functional.one_hot(labels, 2)
     losses = -P[torch.arange(n), labels].log()
-    signals = Signals(probabilities=P, embeddings=H)
-    values = label_values(SimulatedPool(np.arange(n), signals, residuals, losses), objective, rng)
+    values = label_values(losses, residuals, with_constant(H), objective, rng)
     chance = torch.as_tensor(rng.uniform(size=n))
     utilities = torch.stack([~wrong, wrong, chance], dim=1).float()
     arrays = LabelArrays(
@@ -254,6 +305,7 @@ def test_bilevel_and_loss_disagree_about_wrong_labels(objective, favourite):
         values=standardize(values.float()).unsqueeze(0),
         mask=torch.ones(1, n, dtype=torch.bool),
         k=torch.tensor([6.0]),
+        weight=torch.ones(1),
     )
     net = GlobalSearchNet(torch.full((3,), 1 / 3))
     run_search(net, arrays, None, n_steps=60, prior=0.1, threshold="exact")
@@ -263,7 +315,16 @@ def test_bilevel_and_loss_disagree_about_wrong_labels(objective, favourite):
 
 def test_the_search_of_the_paper_is_these_parameters(task):
     X, y, pool = task
-    as_paper = {"utilities": "binary", "loss_prediction": True}
+    as_paper = {
+        "fit_net": "module",
+        "search_net": "module",
+        "utilities": "binary",
+        "threshold": "gmm",
+        "loss_prediction": True,
+        "n_splits": 1,
+        "trust": 1.0,
+    }
+    assert {"objective": "loss", "alternate": True, **as_paper} == PAPER
     alternating, still = (
         flat_autoal(
             tiny_net(),
@@ -287,6 +348,7 @@ def test_a_strong_prior_gives_equal_weights():
             objective="loss",
             search_net="global",
             prior=prior,
+            trust=1.0,
             random_state=0,
         ).fit(X[:120], y[:120])
         for prior in (0, 1_000)
@@ -328,7 +390,7 @@ def test_the_rows_that_agreement_is_measured_on_are_drawn_by_the_seed(task, monk
         orders.append(order.tolist())
         return equal_weights(utilities, order)
 
-    monkeypatch.setattr(*internal("round.equal_weights"), watched)
+    monkeypatch.setattr(*internal("pool_query.equal_weights"), watched)
     fitted = sampler().fit(X, y)
     for _ in range(2):
         fitted.query(pool)
@@ -351,13 +413,10 @@ def test_a_search_that_has_not_learned_ranks_as_equal_weights(search_net, loss_p
         **options,
     ).fit(X, y)
     net = held._round.net
-    untrained = net.head if search_net != "global" else net
-    with torch.no_grad():  # back to the start
-        for parameter in untrained.parameters():
-            parameter.zero_()
-        if loss_prediction and search_net != "global":
-            net.loss_head.weight.zero_()
-            net.loss_head.bias.zero_()
+    with torch.no_grad():  # back to the start: the last layers are zero
+        for name, parameter in net.named_parameters():
+            if "head" in name or name == "logits":
+                parameter.zero_()
     # By the utility of the picks: samples of equal utility may change places, since a
     # predicted loss adds a constant and with it some rounding.
     np.testing.assert_allclose(utilities[held.query(pool, 20)], utilities[expected], atol=1e-6)
@@ -380,7 +439,7 @@ def test_a_single_strategy_is_that_strategy(task):
 def test_one_label_a_class_cannot_teach(mode, blobs):
     X, y = blobs
     first = [int(np.flatnonzero(y == c)[0]) for c in range(3)]
-    with pytest.warns(FewLabelsWarning, match="the weights are equal") as caught:
+    with pytest.warns(FewLabelsWarning, match="the strategies have equal weights") as caught:
         fitted = sampler(mode=mode, objective="loss", loss_prediction=False).fit(X[first], y[first])
     assert caught[0].filename == __file__
     pool = np.delete(X, first, axis=0)
@@ -393,17 +452,20 @@ def test_one_label_a_class_cannot_teach(mode, blobs):
         np.testing.assert_allclose(utilities[picks], np.sort(utilities)[::-1][:5], rtol=1e-5)
 
 
-@pytest.mark.parametrize("objective", ["coverage", "mixed"])
-def test_with_one_label_a_class_the_pool_teaches(objective, blobs):
+def test_with_one_label_a_class_only_coverage_learns(blobs):
     X, y = blobs
     first = [int(np.flatnonzero(y == c)[0]) for c in range(3)]
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        fitted = sampler(objective=objective).fit(X[first], y[first])
-    assert len(caught) == (objective == "mixed")  # coverage asks nothing of the labels
-    assert all("it learns from the pool only" in str(warning.message) for warning in caught)
-    fitted.query(np.delete(X, first, axis=0))
-    assert set(fitted.search_history_["phase"]) == {"pool"}
+    pool = np.delete(X, first, axis=0)
+    fitted = {}
+    for objective in ("coverage", "mixed"):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            fitted[objective] = sampler(objective=objective).fit(X[first], y[first])
+        assert len(caught) == (objective == "mixed")  # coverage asks nothing of the labels
+        fitted[objective].query(pool)
+    assert set(fitted["coverage"].search_history_["phase"]) == {"pool"}
+    assert fitted["mixed"].search_history_ is None
+    np.testing.assert_allclose(weights(fitted["mixed"]), 1 / 3, rtol=1e-5)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -489,10 +551,22 @@ def test_a_query_answers_the_same_twice_and_changes_what_is_documented(mode, obj
 
 def test_timings_name_every_stage(task):
     X, y, pool = task
+    fitted = sampler(objective="mixed", trust="auto").fit(X, y)
+    stages = {"train", "fit_net", "held_out_candidates", "cross_validation", "search"}
+    assert stages <= set(fitted.timings_)
     fitted = sampler(objective="mixed").fit(X, y)
-    assert {"train", "fit_net", "simulated_candidates", "search"} <= set(fitted.timings_)
     fitted.query(pool)
-    expected = {"candidates", "coverage", "search", "batch", "Margin", "BALD", "KMeans"}
+    expected = {
+        "candidates",
+        "location",
+        "coverage",
+        "weights",
+        "search",
+        "batch",
+        "Margin",
+        "BALD",
+        "KMeans",
+    }
     assert {f"query_{stage}" for stage in expected} <= set(fitted.timings_)
     assert all(seconds >= 0 for seconds in fitted.timings_.values())
 

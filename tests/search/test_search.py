@@ -13,23 +13,26 @@ from skautoal.search import stratified_splits
 from skautoal.signals import compute_signals
 from tests._internals import (
     HISTORY_COLUMNS,
+    POOL_SHARE,
+    TAU_END,
     Coverage,
     GlobalSearchNet,
     HeadFitNet,
     LabelArrays,
+    LocationSearchNet,
     ModuleFitNet,
     ModuleSearchNet,
     PoolArrays,
-    UtilitySearchNet,
     copy_module,
     inspect_net,
     isolated_rng,
     ranking_loss,
     run_search,
+    soft_top_k,
     standardize,
 )
 
-K = 3
+K, Q = 3, 5  # strategies, inputs of SearchNet
 #: Operations after which a program has to wait for numbers from the device.
 SYNCHRONISING = {
     "_local_scalar_dense",
@@ -56,7 +59,7 @@ class Synchronisations(TorchDispatchMode):
 
 
 def label_arrays(sizes=(12, 9), seed=0, width=None):
-    """Simulated pools of these sizes, padded to ``width``."""
+    """Held-out sets of these sizes, padded to ``width``."""
     rng = np.random.RandomState(seed)
     width = max(sizes) if width is None else width
     mask = torch.arange(width) < torch.tensor(sizes)[:, None]
@@ -68,27 +71,27 @@ def label_arrays(sizes=(12, 9), seed=0, width=None):
             array[split, :n] = rng.uniform(size=(n, columns))
         return torch.as_tensor(array, dtype=torch.float32)
 
-    inputs, utilities, losses = padded(K + 5), padded(K), padded(1).squeeze(-1)
+    inputs, utilities, losses = padded(Q), padded(K), padded(1).squeeze(-1)
     losses = standardize(losses, mask)
+    S = len(sizes)
     return LabelArrays(
-        inputs, utilities, losses, losses.clone(), mask, torch.full((len(sizes),), 2.0)
+        inputs, utilities, losses, losses.clone(), mask, torch.full((S,), 2.0), torch.ones(S) / S
     )
 
 
 def pool_arrays(n=14, seed=0):
     generator = torch.Generator().manual_seed(seed)
-    kernel, weights, uncovered = (
-        torch.rand(shape, generator=generator) for shape in ((n, 10), (10,), (10,))
-    )
-    total = (weights * uncovered).sum()
-    coverage = Coverage(torch.arange(n), kernel, weights / total, uncovered)
-    inputs, utilities = (torch.rand(n, d, generator=generator) for d in (K + 5, K))
+    similar = torch.rand(n, 10, generator=generator)
+    similar = similar / similar.amax(0).sum()
+    gains, order = similar.sort(dim=0, descending=True)
+    coverage = Coverage(torch.arange(n), order, order.argsort(0), gains)
+    inputs, utilities = (torch.rand(n, d, generator=generator) for d in (Q, K))
     return PoolArrays(inputs, utilities, 3, coverage)
 
 
 def search_net(loss_prediction=False, seed=0):
     with isolated_rng(seed):
-        return UtilitySearchNet(torch.full((K,), 1 / K), loss_prediction, K + 5)
+        return LocationSearchNet(torch.full((K,), 1 / K), loss_prediction, Q)
 
 
 def run(net, labels=None, pool=None, n_steps=10, prior=0.1, threshold="exact", **options):
@@ -107,7 +110,7 @@ def test_every_step_has_a_gradient(by, loss_prediction, threshold):
     labels = label_arrays() if by != "pool" else None
     pool = pool_arrays() if by != "labels" else None
     net = search_net(loss_prediction)
-    head = net.head.weight
+    head = net.head_weight
     start = head.detach().clone()
     history = run(net, labels, pool, n_steps=30, threshold=threshold)
     assert (history["grad_norm"] > 0).all()
@@ -115,13 +118,13 @@ def test_every_step_has_a_gradient(by, loss_prediction, threshold):
     assert (head != start).any()
 
 
-@pytest.mark.parametrize("kind", ["global", "utilities", "module"])
+@pytest.mark.parametrize("kind", ["global", "location", "module"])
 def test_every_net_climbs_the_objective(kind, blobs, mlp_net):
     labels = replace(label_arrays((20, 20)), k=torch.tensor([4.0, 4.0]))
     labels.values = labels.losses = standardize(labels.utilities[..., 1])  # the second is right
     if kind == "global":
         net = GlobalSearchNet(torch.full((K,), 1 / K))
-    elif kind == "utilities":
+    elif kind == "location":
         net = search_net()
     else:
         X = blobs[0][:40]
@@ -190,7 +193,7 @@ def test_history():
     assert history["step"].tolist() == list(range(5))
     np.testing.assert_allclose(history["tau"][[0, -1]], [0.5, 0.05])
     assert (np.diff(history["tau"]) < 0).all()
-    mixed = history["pool_gain"] + 0.25 * history["label_gain"]
+    mixed = history["label_gain"] + POOL_SHARE * history["pool_gain"]
     np.testing.assert_allclose(history["objective"], mixed, rtol=1e-5)
 
 
@@ -247,21 +250,125 @@ def test_a_split_is_worth_the_same_alone_and_padded(threshold):
 
 
 @pytest.mark.parametrize("threshold", ["exact", "gmm"])
-def test_the_objective_is_the_mean_over_splits(threshold):
-    both = label_arrays()
-    rows = [
-        LabelArrays(
-            *(
-                getattr(both, f)[[s]]
-                for f in ("inputs", "utilities", "losses", "values", "mask", "k")
-            )
-        )
+def test_the_objective_is_the_weighted_mean_over_sets(threshold):
+    scale = (torch.tensor(0.0), torch.tensor(1.0))
+    both = replace(label_arrays(), weight=torch.tensor([0.25, 0.75]), scale=scale)
+    fields = ("inputs", "utilities", "losses", "values", "mask", "k")
+    sets = [
+        LabelArrays(**{f: getattr(both, f)[[s]] for f in fields}, weight=torch.ones(1), scale=scale)
         for s in range(2)
     ]
     options = {"n_steps": 1, "threshold": threshold}
-    apart = [run(search_net(), one, **options)["objective"] for one in rows]
+    apart = [run(search_net(), one, **options)["objective"] for one in sets]
     together = run(search_net(), both, **options)["objective"]
-    np.testing.assert_allclose(together, np.mean(apart, axis=0), rtol=1e-5)
+    np.testing.assert_allclose(together, 0.25 * apart[0] + 0.75 * apart[1], rtol=1e-5)
+
+
+# ---------------------------------------------------------------- one scale
+
+
+@pytest.mark.parametrize("factor", [0.1, 1e3])
+@pytest.mark.parametrize("part", ["labels", "pool"])
+def test_the_scale_of_an_objective_changes_nothing(part, factor):
+    def trained(labels, pool):
+        net = search_net()
+        history = run(net, labels, pool, n_steps=20)
+        return history, torch.cat([p.detach().flatten() for p in net.parameters()])
+
+    labels, pool = label_arrays(), pool_arrays()
+    history, net = trained(labels, pool)
+    if part == "labels":
+        labels = replace(labels, values=factor * labels.values)
+    else:
+        pool = replace(pool, coverage=replace(pool.coverage, gains=factor * pool.coverage.gains))
+    other, moved = trained(labels, pool)
+    torch.testing.assert_close(moved, net, atol=1e-3, rtol=1e-3)
+    for name in HISTORY_COLUMNS:
+        np.testing.assert_allclose(other[name], history[name], rtol=1e-2, atol=1e-3)
+
+
+def test_gains_count_from_equal_weights_in_units_of_the_candidates():
+    labels = label_arrays()
+    equal = torch.full((K,), 1 / K)
+
+    def gain(scores):
+        p = soft_top_k(standardize(scores, labels.mask), labels.k, TAU_END, labels.mask)
+        return float(((p * labels.values).sum(1) / labels.k).mean())
+
+    zero, unit = labels.scaled(equal).scale
+    of_equal = gain(labels.utilities @ equal)
+    of_single = np.array([gain(labels.utilities[..., k]) for k in range(K)])
+    assert float(zero) == pytest.approx(of_equal, abs=1e-5)
+    expected = ((of_single - of_equal) ** 2).mean() ** 0.5
+    assert float(unit) == pytest.approx(expected, abs=1e-5)
+    pool = pool_arrays()
+    zero, unit = pool.scale(equal)
+    coverages = [
+        float(pool.coverage.gain(soft_top_k(standardize(scores), pool.k, TAU_END)))
+        for scores in ((pool.utilities @ equal), *pool.utilities.T)
+    ]
+    assert float(zero) == pytest.approx(coverages[0], abs=1e-5)
+    expected = ((np.array(coverages[1:]) - coverages[0]) ** 2).mean() ** 0.5
+    assert float(unit) == pytest.approx(expected, abs=1e-5)
+
+
+# ---------------------------------------------------------------- early end, copies
+
+
+def test_a_search_that_ends_early_is_the_beginning_of_a_longer_one():
+    whole_net, part_net, seen = search_net(), search_net(), {}
+
+    def watch(step, net):
+        seen[step] = [p.detach().clone() for p in net.parameters()]
+
+    whole = run(whole_net, label_arrays(), pool_arrays(), n_steps=20, watch=watch)
+    part = run(part_net, label_arrays(), pool_arrays(), n_steps=20, stop=7)
+    assert np.array_equal(part, whole[:7])
+    assert list(seen) == list(range(1, 21))
+    for found, expected in zip(part_net.parameters(), seen[7], strict=True):
+        assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("kind", "loss_prediction"), [("global", False), ("location", False), ("location", True)]
+)
+def test_copies_learn_as_if_each_were_alone(kind, loss_prediction):
+    labels = label_arrays((12, 9, 10))
+    S, F = 3, 4
+    generator = torch.Generator().manual_seed(5)
+    mask = labels.mask & (torch.rand(F, S, 12, generator=generator) < 0.8)
+    mask[..., 0] = labels.mask[..., 0]
+    k = (torch.rand(F, S, generator=generator) * 3 + 1).round()
+    weight = torch.rand(F, S, generator=generator)
+    weight[0, 1] = 0.0
+    weight = weight / weight.sum(1, keepdim=True)
+    many = replace(labels, mask=mask, k=k, weight=weight)
+
+    def net(copies=()):
+        with isolated_rng(0):
+            if kind == "global":
+                return GlobalSearchNet(torch.full((K,), 1 / K), copies)
+            return LocationSearchNet(torch.full((K,), 1 / K), loss_prediction, Q, copies)
+
+    def weights(net):
+        with torch.no_grad():
+            logits, predicted = net(labels.inputs)
+            return net.mix(logits, predicted, labels.utilities)[0]
+
+    together, start = net((F,)), weights(net())
+    run(together, many, n_steps=20)
+    found = weights(together)
+    for f in range(F):
+        alone = net()
+        run(alone, replace(labels, mask=mask[f], k=k[f], weight=weight[f]), n_steps=20)
+        expected = weights(alone)
+        torch.testing.assert_close(found[f], expected, atol=1e-3, rtol=1e-3)
+        assert (expected - start).abs().max() > 0.02  # it has learned something
+        others = [other for other in range(F) if other != f]
+        assert ((found[others] - expected).abs().amax((1, 2, 3)) > 2e-3).all()
+
+
+# ---------------------------------------------------------------- padding of selections
 
 
 def test_padding_is_never_selected():

@@ -8,8 +8,8 @@ import torch
 from tests._helpers import n_hooks
 from tests._internals import (
     GlobalSearchNet,
+    LocationSearchNet,
     ModuleSearchNet,
-    UtilitySearchNet,
     copy_module,
     inspect_net,
     isolated_rng,
@@ -17,8 +17,8 @@ from tests._internals import (
 
 NETS = [
     ("global", False),
-    ("utilities", False),
-    ("utilities", True),
+    ("location", False),
+    ("location", True),
     ("module", False),
     ("module", True),
 ]
@@ -33,9 +33,8 @@ def make(blobs, cnn_net, mlp_net, images):
         with isolated_rng(0):
             if kind == "global":
                 return GlobalSearchNet(equal), torch.randn(30, 8)
-            if kind == "utilities":
-                net = UtilitySearchNet(equal, loss_prediction, len(equal) + 5)
-                return net, torch.randn(30, len(equal) + 5)
+            if kind == "location":
+                return LocationSearchNet(equal, loss_prediction, 8), torch.randn(30, 8)
             layer = inspect_net(task_net, X[:1]).embedding_layer
             module = copy_module(task_net)
             return ModuleSearchNet(equal, loss_prediction, module, layer, X[:1]), X
@@ -81,25 +80,27 @@ def test_weights_lie_on_the_simplex_whatever_it_has_learned(kind, loss_predictio
 
 
 def test_new_equal_weights_move_the_start_only(make):
-    net, inputs = make("utilities", True)
+    net, inputs = make("location", True)
     net.set_equal_weights(torch.tensor([0.2, 0.2, 0.6]))
     weights, _ = mixed(net, inputs, torch.zeros(30, 3))
     torch.testing.assert_close(weights[0], torch.tensor([0.2, 0.2, 0.6, 1 / 3]) / (4 / 3))
 
 
 def test_the_search_does_not_teach_the_loss_prediction(make):
-    net, inputs = make("utilities", True)
-    with torch.no_grad():
-        net.loss_head.weight.normal_(generator=torch.Generator().manual_seed(0))
-        net.head.weight.normal_(generator=torch.Generator().manual_seed(0))
-    _, scores = mixed(net, inputs, torch.rand(30, 3, generator=torch.Generator().manual_seed(0)))
+    net, inputs = make("location", True)
+    with isolated_rng(0):
+        net.draw_head()
+    utilities = torch.rand(30, 3, generator=torch.Generator().manual_seed(0))
+    _, scores = mixed(net, inputs, utilities)
     scores.square().sum().backward()
-    assert net.loss_head.weight.grad is None
-    assert net.head.weight.grad.abs().sum() > 0
+    # The last output is the predicted loss.
+    for gradient in (net.head_weight.grad, net.head_bias.grad):
+        assert (gradient[..., -1] == 0).all()
+        assert (gradient[..., :-1] != 0).any()
 
 
 def test_a_predicted_loss_is_ranked_among_real_samples_only(make):
-    net, _ = make("utilities", True)
+    net, _ = make("location", True)
     logits, utilities = torch.zeros(1, 5, 4), torch.zeros(1, 5, 3)
     mask = torch.tensor([[True, True, True, False, False]])
     _, scores = net.mix(logits, torch.tensor([[1.0, 2.0, 3.0, 9.0, -50.0]]), utilities, mask)
@@ -120,3 +121,46 @@ def test_the_module_of_a_convolutional_net(loss_prediction, make, cnn_net, image
     assert all(torch.equal(before[name], value) for name, value in net.module.named_buffers())
     assert n_hooks(net.module) == 0
     assert net.module is not cnn_net.module_
+
+
+# ---------------------------------------------------------------- copies
+
+
+@pytest.mark.parametrize("kind", ["global", "location"])
+def test_copies_are_nets_that_share_their_start_only(kind):
+    F, S, n, q = 4, 3, 7, 5
+    inputs = torch.randn(S, n, q, generator=torch.Generator().manual_seed(0))
+
+    def build(copies=()):
+        with isolated_rng(0):
+            if kind == "global":
+                return GlobalSearchNet(EQUAL, copies)
+            return LocationSearchNet(EQUAL, False, q, copies)
+
+    alone, many = build(), build((F,))
+    start = alone(inputs)[0].detach().clone()
+    assert start.shape == (S, n, 3)
+    assert many(inputs)[0].shape == (F, S, n, 3)
+    torch.testing.assert_close(many(inputs)[0], start.expand(F, S, n, 3))
+    # The parameters of one copy act on this copy alone.
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for single, parameter in zip(alone.parameters(), many.parameters(), strict=True):
+            single += torch.randn(single.shape, generator=generator)
+            parameter[2] = single
+    moved = many(inputs)[0]
+    torch.testing.assert_close(moved[2], alone(inputs)[0])
+    torch.testing.assert_close(moved[[0, 1, 3]], start.expand(3, S, n, 3))
+    moved[1].sum().backward()
+    for parameter in many.parameters():
+        assert (parameter.grad[[0, 2, 3]] == 0).all()
+
+
+def test_a_drawn_head_is_that_of_a_layer_of_torch():
+    with isolated_rng(0):
+        net = LocationSearchNet(EQUAL, False, 4)
+        net.draw_head()
+    drawn = torch.cat([net.head_weight.flatten(), net.head_bias.flatten()])
+    bound = net.head_weight.shape[0] ** -0.5
+    assert drawn.abs().max() <= bound
+    assert drawn.std() > bound / 3

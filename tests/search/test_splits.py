@@ -27,16 +27,26 @@ def test_a_split_is_a_partition_that_keeps_every_class(codes, seed):
 
 
 @given(label_codes, st.integers(0, 1000))
+def test_the_halves_of_a_halving_are_held_out_one_after_the_other(codes, seed):
+    splits = split(codes, seed=seed)
+    alone = np.flatnonzero(np.bincount(codes, minlength=5)[codes] == 1) if len(codes) else []
+    for (T, V), (T_other, V_other) in zip(splits[::2], splits[1::2], strict=True):
+        assert sorted([*V, *V_other, *alone]) == list(range(len(codes)))
+        assert sorted([*V_other, *alone]) == T.tolist()
+        assert sorted([*V, *alone]) == T_other.tolist()
+
+
+@given(label_codes, st.integers(0, 1000))
 def test_of_each_class_about_half_is_held_out(codes, seed):
     for _, V in split(codes, seed=seed):
         for code, size in zip(*np.unique(codes, return_counts=True), strict=True):
             assert (codes[V] == code).sum() in {size // 2, min((size + 1) // 2, size - 1)}
 
 
-@given(label_codes)
-def test_there_are_as_many_splits_as_asked_unless_nothing_can_be_held_out(codes):
+@given(label_codes, st.integers(1, 5))
+def test_a_halving_gives_two_splits_unless_nothing_can_be_held_out(codes, n_splits):
     possible = len(codes) > 0 and np.bincount(codes).max() > 1
-    assert len(split(codes, n_splits=4)) == (4 if possible else 0)
+    assert len(split(codes, n_splits)) == (2 * n_splits if possible else 0)
 
 
 @pytest.mark.parametrize("codes", [[], [3], [0, 1, 2]])
@@ -49,9 +59,14 @@ def test_an_odd_member_goes_to_either_side():
     assert sizes == {1, 2}
 
 
-def test_every_member_is_held_out_sometimes():
+def test_every_member_is_held_out_once_a_halving():
     held_out = np.concatenate([V for _, V in split(np.zeros(9, int), n_splits=40)])
-    assert set(held_out) == set(range(9))
+    assert np.bincount(held_out).tolist() == [40] * 9
+
+
+def test_halvings_differ():
+    firsts = {tuple(V) for _, V in split(np.arange(20) % 2, n_splits=10)[::2]}
+    assert len(firsts) > 5
 
 
 def test_splits_depend_on_the_seed_only():

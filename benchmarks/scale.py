@@ -34,14 +34,16 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 from skautoal import AutoALSampler, Search, StrategySampler
+from skautoal.mixing import BUILDERS
 from skautoal.modules import MLP
 from skautoal.signals import compute_signals
 
 N_CLASSES, N_INSTANCES = 10, 100
-PARTS = ("memory", "growth", "signals", "mc", "search")
+PARTS = ("memory", "images", "growth", "signals", "mc", "search")
+IMAGE = (3, 96, 96)
 #: Stages of fit, which trains the task net besides, and of a query that are the search.
-FIT_STAGES = ("fit_net", "simulated_candidates", "search")
-QUERY_STAGES = ("query_features", "query_coverage", "query_search", "query_weights")
+FIT_STAGES = ("fit_net", "held_out_candidates", "cross_validation", "search")
+QUERY_STAGES = ("query_location", "query_coverage", "query_search", "query_weights")
 CANDIDATES = {
     3: ["margin", "bald", "kmeans"],
     7: "paper",
@@ -67,6 +69,21 @@ def make_net(n_features: int, hidden: int = 64, **options) -> NeuralNetClassifie
     )
 
 
+class SmallConvNet(nn.Module):
+    """Two convolutions and a hidden layer for images."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(3, 8, 3, stride=4), nn.ReLU(), nn.Conv2d(8, 16, 3, stride=2), nn.ReLU()
+        )
+        self.hidden = nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(256, 64))
+        self.head = nn.Linear(64, N_CLASSES)
+
+    def forward(self, X):
+        return self.head(self.hidden(self.body(X)).relu())
+
+
 def make_labelled(n: int, n_features: int) -> tuple[np.ndarray, np.ndarray]:
     """Gaussian rows (n, d) float32 and labels that depend on them."""
     X = np.random.RandomState(0).standard_normal((n, n_features)).astype(np.float32)
@@ -74,7 +91,13 @@ def make_labelled(n: int, n_features: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def make_sampler(name: str, n_features: int):
-    """A sampler fitted on 100 labels."""
+    """A sampler fitted on 100 labels, by name or for images by the name of a batch builder."""
+    if name in BUILDERS:
+        X = np.random.RandomState(0).standard_normal((100, *IMAGE)).astype(np.float32)
+        net = NeuralNetClassifier(SmallConvNet, criterion=nn.CrossEntropyLoss, max_epochs=2)
+        candidates = ["margin", "entropy", "kmeans"]
+        sampler = AutoALSampler(net, candidates, batch_builder=name, random_state=0)
+        return sampler.fit(X, np.arange(100) % N_CLASSES)
     net = make_net(n_features)
     if name == "autoal":
         sampler = AutoALSampler(net, random_state=0)
@@ -83,11 +106,11 @@ def make_sampler(name: str, n_features: int):
     return sampler.fit(*make_labelled(100, n_features))
 
 
-def write_pool(folder: Path, n: int, n_features: int) -> Path:
+def write_pool(folder: Path, n: int, *shape: int) -> Path:
     """Gaussian samples in a .npy file, written a chunk at a time."""
-    path = folder / f"{n}x{n_features}.npy"
-    file = np.lib.format.open_memmap(path, "w+", np.float32, (n, n_features))
-    rng, step = np.random.default_rng(1), max(1, 2**22 // n_features)
+    path = folder / f"{n}x{'x'.join(map(str, shape))}.npy"
+    file = np.lib.format.open_memmap(path, "w+", np.float32, (n, *shape))
+    rng, step = np.random.default_rng(1), max(1, 2**22 // int(np.prod(shape)))
     for start in range(0, n, step):
         rows = file[start : start + step]
         rng.standard_normal(out=rows, dtype=np.float32)
@@ -171,6 +194,20 @@ def print_memory(folder: Path, scale: int) -> None:
             print(f" {got['RssAnon'] / 1e9:12.2f} {got['VmRSS'] / 1e9:8.2f}", flush=True)
         if d != 64:
             path.unlink()
+
+
+def print_images(folder: Path, scale: int) -> None:
+    """Time and memory of queries on a file of images, by batch builder."""
+    n, limit = 20_000 // min(scale, 20), "200MB"
+    print(f"\nA query on a mapped file of {n} images {IMAGE}, max_memory={limit!r}")
+    print(f"{'builder':>14s} {'s':>8s} {'anonymous GB':>12s}")
+    path = write_pool(folder, n, *IMAGE)
+    for builder in ("herding", "joint_herding"):
+        command = [sys.executable, __file__, "--measure", str(path), builder, limit]
+        result = subprocess.run(command, check=True, capture_output=True, text=True)
+        got = json.loads(result.stdout.splitlines()[-1])
+        print(f"{builder:>14s} {got['seconds']:8.1f} {got['RssAnon'] / 1e9:12.3f}", flush=True)
+    path.unlink()
 
 
 def print_growth(folder: Path, scale: int) -> None:

@@ -311,10 +311,5 @@ def utility_names(names: list[str], weights: Tensor) -> list[str]:
 
 
 def _reads_embeddings(search: Search) -> bool:
-    """Return True if FitNet, SearchNet or the objective needs embeddings."""
-    return (
-        search.reads_pool
-        or search.objective == "bilevel"
-        or search.fit_net == "head"
-        or search.search_net == "module"
-    )
+    """Return True if SearchNet or the objective needs embeddings."""
+    return search.reads_pool or search.objective == "bilevel" or search.search_net == "module"

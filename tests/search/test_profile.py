@@ -192,13 +192,12 @@ def test_a_loop_over_samples_would_be_found(net, loop):
 
 
 def test_a_loop_over_the_held_out_labels_would_be_found(net, monkeypatch):
+    honest = getattr(*internal("label_arrays.label_values"))
 
-    honest = getattr(*internal("round.label_values"))
+    def one_by_one(*args):
+        return torch.stack([value.clone() for value in honest(*args)])
 
-    def one_by_one(pool, *args):
-        return torch.stack([value.clone() for value in honest(pool, *args)])
-
-    monkeypatch.setattr(*internal("round.label_values"), one_by_one)
+    monkeypatch.setattr(*internal("label_arrays.label_values"), one_by_one)
 
     def run(scale):
         X, y, _ = make_task(scale)

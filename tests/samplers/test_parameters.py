@@ -170,8 +170,6 @@ def test_every_parameter_of_a_search_changes_something_or_is_refused(objective, 
     other, fixed = SEARCH_OTHERS[name]
     # What is learned here is too little to be trusted, so it is by decree.
     base = {"n_steps": 4, "objective": objective, "trust": 1.0, "search_net": "location"}
-    if name == "search_net":
-        base.pop(name)
     for value in (base.get(name, Search().get_params()[name]), other):
         params = base | (fixed if objective != "coverage" else {}) | {name: value}
         sampler = AutoALSampler(net(), ["margin", "kmeans", "bald"], random_state=0)

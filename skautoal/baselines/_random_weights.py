@@ -93,7 +93,8 @@ class RandomWeightsSampler(StrategiesSampler):
             logits, _ = net(features)
             weights, scores = net.mix(logits, None, utilities)
         rng = np.random.RandomState(derive_seed(seed, "batch"))
-        batch = build_batch(_BUILDER, scores, signals, n_instances, rng, learned=1.0)
+        mixes = float(len(candidates) > 1)  # weights of a single strategy are not random
+        batch = build_batch(_BUILDER, scores, signals, n_instances, rng, mixes)
         return Answer(
             batch.picks, scores, candidates.names, utilities, weights, reasons=batch.reasons
         )

@@ -1,9 +1,9 @@
 """The sampler of each round of a campaign, fitted from the labels when it is needed.
 
 The answer of a sampler depends on the labels that it is fitted on and, for some samplers,
-on earlier rounds: bandits are rewarded for their queries, and some strategies compare a
-net with that of the previous round. For these, earlier rounds are repeated from the journal
-when a campaign is loaded.
+on earlier rounds: bandits are rewarded for their queries, a search learns from the labels of
+the last rounds, and some strategies compare a net with that of the previous round. For
+these, earlier rounds are repeated from the journal when a campaign is loaded.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from .._utils._rng import derive_seed
 from .._utils._warnings import warn_caller
 from ..data._rows import load_rows
 from ..exceptions import SkautoalWarning
-from ..samplers import BaseSampler
 from ..samplers._rounds import PreviousRound, compares_rounds
 from ._pool import part_of
 
@@ -65,13 +64,14 @@ class Learner:
     compares : bool
         True if a strategy compares the net with that of the previous round.
     memory : float
-        How many sets of labels the sampler looks back: 0, 1 or all.
+        Number of earlier rounds with new labels that the sampler looks back to, or infinity.
 
     """
 
     def __init__(self, sampler: Any, X: Any, seed: int) -> None:
         self.compares = compares_rounds(sampler)
-        self.memory = np.inf if _learns_from_rounds(sampler) else int(self.compares)
+        # The net of the oldest of these rounds is compared with that of the round before.
+        self.memory = sampler._n_rounds_remembered + self.compares
         self._sampler, self._X, self._seed = clone(sampler), X, seed
         self._fitted: Any = None
         self._labels: Any = None
@@ -107,7 +107,7 @@ class Learner:
         """Go through earlier rounds again, as far as the sampler looks back."""
         if not self.memory:
             return
-        first = self._first_needed([hash(frozenset(done.labels.items())) for done in rounds()])
+        first = self._first_needed([hash(frozenset(done.labels)) for done in rounds()])
         for number, done in enumerate(rounds()):
             if number < first:
                 self._order, self._before = self._order_of(done.labels), None
@@ -120,7 +120,11 @@ class Learner:
             self.note_asked()
 
     def _first_needed(self, keys: list[int]) -> int:
-        """First round to repeat, by the labels of each: the last set, and as many as remembered."""
+        """First round to repeat, by what is labelled in each.
+
+        That is the last set of labelled samples, and as many before it as are remembered. A
+        round in which labels were only corrected brings a sampler nothing to remember.
+        """
         first, n_sets = len(keys), 0
         while first > 0:
             is_new = first == len(keys) or keys[first - 1] != keys[first]
@@ -157,11 +161,6 @@ class Learner:
     def _seed_of(self, labels: dict) -> int:
         # Nets of different rounds start from different weights: chance averages out.
         return derive_seed(self._seed, "campaign fit", len(labels))
-
-
-def _learns_from_rounds(sampler: Any) -> bool:
-    """Return True if a sampler does more in ``teach`` than fit again."""
-    return type(sampler).teach is not BaseSampler.teach
 
 
 def _as_array(labels: dict, order: list[int]) -> np.ndarray:

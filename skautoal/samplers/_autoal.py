@@ -239,6 +239,8 @@ class AutoALSampler(StrategiesSampler):
             n_members=options.n_members,
             seed=self._round_seed("record"),
         )
+        if not all(signals.has(need) for _, asked in self.strategies_ for need in asked.needs):
+            return  # a strategy compares nets, and there was no earlier net in this round
 
         def ask(candidates: Candidates) -> HeldOut:
             return HeldOut.of(

@@ -59,6 +59,10 @@ class BanditSampler(StrategiesSampler):
         """Return the probability of each arm, if it is known before the draw."""
         return None
 
+    @property
+    def _n_rounds_remembered(self) -> float:
+        return np.inf
+
     def _reset(self) -> None:
         self._arms = [name for name, _ in self.strategies_]
         self._reset_arms()

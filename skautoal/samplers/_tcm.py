@@ -6,6 +6,7 @@ from collections.abc import Callable
 from numbers import Integral
 from typing import Any
 
+import numpy as np
 from sklearn.utils._param_validation import Interval
 
 from ..mixing import Candidates, named_strategies
@@ -123,6 +124,10 @@ class TCMSampler(BaseSampler):
 
     def _reset(self) -> None:
         self.n_rounds_ = 0
+
+    @property
+    def _n_rounds_remembered(self) -> float:
+        return np.inf
 
     def _check_parameters(self) -> None:
         if self.n_initial_rounds is not None and self.labels_per_class != _LABELS_PER_CLASS:

@@ -56,7 +56,10 @@ class Location:
         if self.embeddings is not None:
             parts.append(self.embeddings(signals.embeddings))
         if self.inputs is not None and self.view is not None:
-            parts.append(self.inputs(self.view(signals)))
+            if has_inputs(signals):
+                parts.append(self.inputs(self.view(signals)))
+            else:  # chunks that can be read once only: the place of an average sample
+                parts.append(self.inputs.mean.new_zeros(signals.n_samples, self.inputs.n).float())
         if not parts:
             return torch.zeros(signals.n_samples, 0, device=signals.device)
         return torch.cat(parts, dim=1)
@@ -77,6 +80,11 @@ class Components:
 
     mean: Tensor
     directions: Tensor
+
+    @property
+    def n(self) -> int:
+        """Number of components q."""
+        return self.directions.shape[1]
 
     @classmethod
     def of(cls, points: Tensor) -> Components:

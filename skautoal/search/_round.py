@@ -35,6 +35,7 @@ from ._splits import stratified_splits
 
 _PRIOR_LABELS = 100  # held-out labels at which the pull of the prior is twice its final one
 _PER_SAMPLE = 100  # held-out labels from which on weights may differ between samples
+_COMPARED = "previous_probabilities"  # signal of strategies that compare two nets
 _ENOUGH_RECORDED = 200  # labels in the record that make further trainings needless
 
 
@@ -98,7 +99,7 @@ class SearchRound:
             return
         known, importance = self.record.usable(self.names)
         with self.timed("fit_net"):
-            fit_net = self._fit_net(search, task, signals, known)
+            fit_net = self._fit_net(search, task, signals, candidates, known)
         with self.timed("held_out_candidates"):
             split = [] if fit_net is None else self._held_out(search, task, candidates, fit_net)
         if not split and not known:
@@ -173,7 +174,12 @@ class SearchRound:
         )
 
     def _fit_net(
-        self, search: Search, task: TaskModel, signals: Signals, known: list[HeldOut]
+        self,
+        search: Search,
+        task: TaskModel,
+        signals: Signals,
+        candidates: Candidates,
+        known: list[HeldOut],
     ) -> HeadFitNet | ModuleFitNet | None:
         """Train models on parts of the labels, if that is honest and worth its time."""
         honest_heads = task.layout.has_head and not trunk_learns(task.net, task.layout)
@@ -182,7 +188,10 @@ class SearchRound:
         if task.frozen and not as_heads:
             return None  # it may have been trained on these very labels
         if search.fit_net == "auto" and not honest_heads:
-            if sum(len(held_out.rows) for held_out in known) >= _ENOUGH_RECORDED:
+            recorded = sum(len(held_out.rows) for held_out in known)
+            # A copy that is trained once has no earlier net to be compared with.
+            compares = any(_COMPARED in strategy.needs for _, strategy in candidates.pairs)
+            if compares or recorded >= _ENOUGH_RECORDED:
                 return None
             n_splits = 1  # two halves: together they train as long as the task net
         rng = np.random.RandomState(derive_seed(self.seed, "splits"))

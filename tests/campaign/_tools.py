@@ -82,6 +82,8 @@ class CheapSampler(BaseSampler):
 class RememberingSampler(CheapSampler):
     """Sampler whose picks depend on all earlier rounds and the last query."""
 
+    _n_rounds_remembered = np.inf
+
     def fit(self, X, y):
         super().fit(X, y)
         self.memory_ = [len(y)]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
+import time
 from itertools import pairwise
 
 import numpy as np
 import pytest
+import torch
 
 from skautoal import (
     ALBLSampler,
@@ -20,7 +22,7 @@ from skautoal import (
 from skautoal.campaign import StablePredictions
 from skautoal.exceptions import CampaignFileError, SkautoalWarning
 from tests._helpers import flat_autoal
-from tests._internals import CampaignRound, Learner
+from tests._internals import CampaignRound, Learner, internal
 from tests.campaign._tools import (
     CheapSampler,
     RememberingSampler,
@@ -36,12 +38,20 @@ SAMPLERS = {
     "remembering": lambda: RememberingSampler(),
     "margin": lambda: StrategySampler(tiny_net(), "margin"),
     "autoal": lambda: flat_autoal(tiny_net(), TWO, n_steps=2, n_splits=2),
+    "search": lambda: searching(),
+    "search, comparing": lambda: searching([*TWO, "temporal_output_discrepancy"]),
     "previous": lambda: StrategySampler(tiny_net(), "temporal_output_discrepancy"),
     "albl": lambda: ALBLSampler(tiny_net(), TWO),
     "tailor": lambda: TAILORSampler(tiny_net(), [("a", "margin"), ("b", "random")]),
     "tcm": lambda: TCMSampler(tiny_net(), n_initial_rounds=1),
 }
 N_ROUNDS = 4
+
+
+def searching(strategies=TWO):
+    """A search that uses what it learns from the labels of the last rounds."""
+    search = {"mode": "search", "objective": "loss", "n_steps": 6, "trust": 1.0}
+    return flat_autoal(tiny_net(), strategies, **search)
 
 
 class Reopened:
@@ -69,6 +79,121 @@ def test_loading_before_each_step_changes_nothing(tmp_path, name):
     asked = play(reopened, y, n_rounds=N_ROUNDS)
     assert asked == expected
     assert len({index for batch in asked for index in batch}) == 4 * N_ROUNDS
+
+
+@pytest.mark.parametrize("name", ["search", "search, comparing"])
+@pytest.mark.filterwarnings("ignore::skautoal.exceptions.FewLabelsWarning")
+def test_more_rounds_than_a_search_remembers(tmp_path, name, monkeypatch):
+    """A campaign that is loaded repeats as many rounds as are remembered, not all."""
+    X, y = make_pool(90)
+    monkeypatch.setattr(*internal("autoal.max_rounds"), 3)
+    monkeypatch.setattr(*internal("record.max_rounds"), 3)
+    rounds = {"n_rounds": 8}
+    expected = uninterrupted(tmp_path / "a", SAMPLERS[name](), X, y, **rounds)
+    asked = play(Reopened(tmp_path / "b", SAMPLERS[name], X), y, **rounds)
+    assert asked == expected
+    fits = []
+    inner = Learner._fresh, Learner._taught
+
+    def fresh(self, labels):
+        fits.append(len(labels))
+        return inner[0](self, labels)
+
+    def taught(self, labels):
+        fits.append(len(labels))
+        return inner[1](self, labels)
+
+    monkeypatch.setattr(Learner, "_fresh", fresh)
+    monkeypatch.setattr(Learner, "_taught", taught)
+    with LabelingCampaign.load(tmp_path / "b", SAMPLERS[name](), X) as loaded:
+        sampler = loaded.sampler_
+    assert [int(s.rows[0]) for s in sampler._record.sets] == fits[-4:-1]
+    assert len(fits) == 4 + 1 + (name == "search, comparing")
+    assert min(fits) > 8
+
+
+@pytest.mark.parametrize("correct", ["each round", "never"])
+@pytest.mark.filterwarnings("ignore::skautoal.exceptions.FewLabelsWarning")
+def test_corrections_do_not_shorten_what_a_search_remembers(tmp_path, correct, monkeypatch):
+    X, y = make_pool(90)
+    for place in ("autoal.max_rounds", "record.max_rounds"):
+        monkeypatch.setattr(*internal(place), 3)
+    records, picks = [], []
+    for folder, reopen in (("a", False), ("b", True)):
+        campaign = LabelingCampaign(tmp_path / folder, searching(), X, random_state=0)
+        for _ in range(7):
+            if reopen:
+                campaign.close()
+                campaign = LabelingCampaign.load(tmp_path / folder, searching(), X)
+            asked = campaign.ask(4)
+            campaign.tell(asked, y[asked])
+            if correct == "each round":
+                campaign.ask(1)  # a round of its own, without a new label
+                campaign.tell(asked[:1], (y[asked[:1]] + 1) % 3)
+                campaign.ask(1)
+            picks.append(asked.tolist())
+        records.append([s.rows.tolist() for s in campaign.sampler_._record.sets])
+        campaign.close()
+    assert picks[:7] == picks[7:]
+    assert records[0] == records[1]
+    assert len(records[0]) == 3
+
+
+@pytest.mark.filterwarnings("ignore::skautoal.exceptions.FewLabelsWarning")
+def test_what_a_search_remembers_matters_here(tmp_path, monkeypatch):
+    X, y = make_pool()
+    expected = uninterrupted(tmp_path / "a", searching(), X, y)
+    monkeypatch.setattr(*internal("autoal.rounds_remembered"), 0)
+    asked = play(Reopened(tmp_path / "b", searching, X), y)
+    assert asked != expected
+
+
+_PLAYED = """
+    import sys
+    from skautoal.campaign import LabelingCampaign
+    from tests.campaign._tools import make_pool
+    from tests.campaign.test_resume import searching
+    X, y = make_pool(200)
+    with LabelingCampaign(sys.argv[1], searching(), X, random_state=0) as campaign:
+        while True:
+            picks = campaign.ask(4)
+            campaign.tell(picks, y[picks])
+            print(len(campaign.labeled), flush=True)
+"""
+
+
+@pytest.mark.filterwarnings("ignore::skautoal.exceptions.FewLabelsWarning")
+def test_a_search_goes_on_after_kill_9(tmp_path):
+    X, y = make_pool(200)
+    command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(_PLAYED), tmp_path / "killed"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            while int(process.stdout.readline()) < 28:
+                pass
+            time.sleep(0.1)  # while it asks
+        finally:
+            process.kill()  # with -9
+    with LabelingCampaign.load(tmp_path / "killed", searching(), X) as campaign:
+        pending = campaign.pending
+        if len(pending):
+            campaign.tell(pending, y[pending])
+        n_rounds = len(campaign.labeled) // 4 + 2
+        for _ in range(2):
+            picks = campaign.ask(4)
+            campaign.tell(picks, y[picks])
+        found = campaign.labels
+        record = campaign.sampler_._record
+    with LabelingCampaign(tmp_path / "whole", searching(), X, random_state=0) as campaign:
+        for _ in range(n_rounds):
+            picks = campaign.ask(4)
+            campaign.tell(picks, y[picks])
+        assert np.array_equal(campaign.labels, found)
+        expected = campaign.sampler_._record
+    assert len(record.sets) == len(expected.sets) >= 5
+    for one, other in zip(record.sets, expected.sets, strict=True):
+        assert np.array_equal(one.rows, other.rows)
+        assert torch.equal(one.probabilities, other.probabilities)
+        assert torch.equal(one.utilities, other.utilities)
 
 
 @pytest.mark.parametrize("name", ["remembering", "albl", "previous"])

@@ -13,8 +13,10 @@ from tests._helpers import counted_calls, flat_autoal
 
 
 def sampler(net=None, strategies=("margin", "bald", "kmeans"), **params):
+    """AutoALSampler on a net as it is; a search trains it, and its copies on halves."""
     options = {"n_steps": 4, "n_splits": 2, "n_passes": 3, "n_instances": 5, "random_state": 0}
-    return flat_autoal(net, list(strategies), frozen=net is not None, **(options | params))
+    frozen = net is not None and params.get("mode") not in ("search", "paper")
+    return flat_autoal(net, list(strategies), frozen=frozen, **({"trust": 1.0} | options | params))
 
 
 @pytest.fixture
@@ -29,10 +31,18 @@ def task(blobs):
 def test_the_paper_is_a_search_with_the_top_of_the_scores(task, mlp_net):
     X, y, pool = task
     meaning = Search(
-        "loss", utilities="binary", loss_prediction=True, alternate=True, threshold="exact"
+        "loss",
+        fit_net="module",
+        search_net="module",
+        utilities="binary",
+        threshold="gmm",
+        loss_prediction=True,
+        alternate=True,
+        n_splits=1,
+        trust=1.0,
     )
     short, spelt = (
-        AutoALSampler(FrozenEstimator(mlp_net), ["margin", "bald"], random_state=0, **params)
+        AutoALSampler(mlp_net, ["margin", "bald"], random_state=0, **params)
         for params in ({"search": "paper"}, {"search": meaning, "batch_builder": "top"})
     )
     assert short.fit(X, y).query(pool).tolist() == spelt.fit(X, y).query(pool).tolist()
@@ -119,7 +129,7 @@ def test_one_pass_over_the_pool(task, mlp_net):
 def test_the_papers_candidates(task, mlp_net):
     X, y, pool = task
     fitted = flat_autoal(
-        mlp_net, "paper", frozen=True, mode="search", n_steps=2, n_splits=1, random_state=0
+        mlp_net, "paper", mode="search", n_steps=2, n_splits=1, random_state=0
     ).fit(X, y)
     fitted.query(pool)
     assert len(fitted.strategies_) == len(PAPER_CANDIDATES) == 7

@@ -150,12 +150,10 @@ CASES = [
     searching("n_splits", 0),
     searching("n_steps", 2.5),
     searching("prior", -0.1),
-    searching(
-        "alternate", True, "alternate=True.*no effect.*'coverage'", objective="coverage", n_splits=5
-    ),
-    searching(
-        "fit_net", "module", "fit_net='module'.*no effect.*cov", objective="coverage", n_splits=5
-    ),
+    searching("trust", 1.5),
+    searching("trust", "a little"),
+    searching("alternate", True, "alternate=True.*no effect.*'coverage'", objective="coverage"),
+    searching("fit_net", "module", "fit_net='module'.*no effect.*cov", objective="coverage"),
     searching("loss_prediction", True, "loss_prediction.*no effect.*'global'", search_net="global"),
     parameter("n_members", 1),
     parameter("max_memory", "much", "'max_memory' must be a number of bytes or a string"),

@@ -165,7 +165,8 @@ def test_a_bandit_remembers_only_what_was_bought(blobs, pool):
 def test_weights_of_the_batch_are_those_of_what_was_bought(blobs, pool):
     X, y = blobs
     strategies = ["margin", "kmeans", "random"]
-    sampler = AutoALSampler(strategies=strategies, search=Search(), random_state=0)
+    search = Search(search_net="location", trust=1.0)
+    sampler = AutoALSampler(strategies=strategies, search=search, random_state=0)
     sampler.fit(X[:20], y[:20])
     everything = sampler.query(pool[0], 100)
     assert sampler.strategy_weights_["batch"] == pytest.approx(sampler.strategy_weights_["pool"])

@@ -89,7 +89,7 @@ def test_mixed_scores_are_the_sum_of_contributions(cls, blobs):
 @pytest.mark.parametrize("mode", ["paper", "vote"])
 def test_the_paper_and_the_top_of_the_scores(mode, blobs):
     X, y = blobs
-    search = Search(**PAPER, n_steps=3, n_splits=2) if mode == "paper" else None
+    search = Search(**(PAPER | {"n_steps": 3, "n_splits": 2})) if mode == "paper" else None
     sampler = make(AutoALSampler, search=search, batch_builder="top").fit(X[:30], y[:30])
     idx, utilities = sampler.query(X[30:], 6, return_utilities=True)
     explanation = sampler.explain(X[30:], idx)

@@ -130,7 +130,7 @@ def test_columns_of_a_frame_are_checked():
 
 
 @pytest.mark.parametrize("mode", ["search", "paper"])
-@pytest.mark.parametrize("search_net", ["utilities", "module"])
+@pytest.mark.parametrize("search_net", ["location", "module"])
 def test_images_keep_their_dimensions(mode, search_net, images):
     X, y = images
     estimator = net(SmallCNN, module__image_shape=(1, 8, 8), module__n_classes=4)
@@ -138,7 +138,7 @@ def test_images_keep_their_dimensions(mode, search_net, images):
     works(autoal(net(ConvNet)), np.asfortranarray(X[:30]), y[:30], X[30:].astype(float), 4)
 
 
-@pytest.mark.parametrize("search_net", ["utilities", "module"])
+@pytest.mark.parametrize("search_net", ["location", "module"])
 def test_dicts(search_net):
     def parts(rows):
         return {"left": rows[:, :2], "right": rows[:, [0, 1, 2]].astype(float)}
@@ -160,7 +160,7 @@ def test_a_dataset_as_pool():
 
 
 @pytest.mark.parametrize("dtype", [np.int64, np.int32, np.uint8])
-@pytest.mark.parametrize("search_net", ["utilities", "module"])
+@pytest.mark.parametrize("search_net", ["location", "module"])
 def test_token_ids_stay_integers(dtype, search_net):
     tokens = RNG.randint(0, 11, (60, 5)).astype(dtype)
     y = (tokens == 3).sum(1).clip(max=2)
@@ -272,7 +272,7 @@ class Anything(NeuralNetClassifier):
         super().__init__(*args, **kwargs)
 
 
-@pytest.mark.parametrize("search_net", ["utilities", "module"])
+@pytest.mark.parametrize("search_net", ["location", "module"])
 @pytest.mark.parametrize(
     "estimator",
     [
@@ -322,7 +322,7 @@ def test_binary_nets(labels):
         assert set(sampler.predict(floats).tolist()) <= set(labels)
 
 
-@pytest.mark.parametrize("fit_net", ["head", "module"])
+@pytest.mark.parametrize("fit_net", ["auto", "module"])
 def test_early_stopping_with_few_labels(fit_net):
     """skorch's default validation split asks for five samples a class."""
     estimator = net(callbacks=[EarlyStopping(patience=2)], max_epochs=4)

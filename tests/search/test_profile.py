@@ -120,14 +120,21 @@ def watched(run, *folders: str) -> dict:
     return growing(*counts)
 
 
+def autoal(net, mode, strategies=PAPER_CANDIDATES, **params):
+    """AutoALSampler on the net as it is, or a search, which trains it and copies of it."""
+    estimator = net if mode == "search" else FrozenEstimator(net)
+    options = {"mode": mode, "trust": 1.0, "random_state": 0} | params
+    return flat_autoal(estimator, list(strategies), **options)
+
+
 @pytest.mark.parametrize("mode", ["auto", "search"])
 def test_no_loop_over_samples_in_fit_and_query(net, mode):
     def run(scale):
         X, y, pool = make_task(scale)
-        sampler = flat_autoal(
-            FrozenEstimator(net), list(PAPER_CANDIDATES), mode=mode, random_state=0
-        )
-        sampler.fit(X, y).query(pool, N_INSTANCES)
+        sampler = autoal(net, mode).fit(X, y)
+        sampler.query(pool, N_INSTANCES)
+        if mode == "search":
+            sampler.teach(pool[: 50 * scale], y[: 50 * scale])
 
     assert watched(run) == {}
 
@@ -135,9 +142,8 @@ def test_no_loop_over_samples_in_fit_and_query(net, mode):
 @pytest.mark.parametrize("mode", ["auto", "search"])
 def test_a_query_reads_pool_and_labels_once_for_all_signals(net, mode):
     X, y, pool = make_task(1)
-    sampler = flat_autoal(FrozenEstimator(net), list(PAPER_CANDIDATES), mode=mode, random_state=0)
-    sampler.fit(X, y)
-    with counted_calls(net.module_) as sizes:
+    sampler = autoal(net, mode).fit(X, y)
+    with counted_calls(sampler.estimator_.module_) as sizes:
         sampler.query(pool, N_INSTANCES)
     # The second pass over the pool tries out whether its dropout may be batched.
     assert sizes == [N_POOL, N_POOL, N_LABELED]
@@ -192,19 +198,15 @@ def test_a_loop_over_samples_would_be_found(net, loop):
 
 
 def test_a_loop_over_the_held_out_labels_would_be_found(net, monkeypatch):
+    honest = getattr(*internal("label_arrays.label_values"))
 
-    honest = getattr(*internal("round.label_values"))
+    def one_by_one(*args):
+        return torch.stack([value.clone() for value in honest(*args)])
 
-    def one_by_one(pool, *args):
-        return torch.stack([value.clone() for value in honest(pool, *args)])
-
-    monkeypatch.setattr(*internal("round.label_values"), one_by_one)
+    monkeypatch.setattr(*internal("label_arrays.label_values"), one_by_one)
 
     def run(scale):
         X, y, _ = make_task(scale)
-        options = {"mode": "search", "n_steps": 2, "n_splits": 1}
-        flat_autoal(FrozenEstimator(net), ["margin", "entropy"], random_state=0, **options).fit(
-            X, y
-        )
+        autoal(net, "search", ["margin", "entropy"], n_steps=2).fit(X, y)
 
     assert watched(run, __file__)

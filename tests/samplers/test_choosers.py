@@ -15,8 +15,6 @@ from skautoal import (
 )
 from skautoal.baselines import FixedMixtureSampler, RandomStrategySampler, RandomWeightsSampler
 
-pytestmark = pytest.mark.usefixtures("short_training")
-
 PAIR = ("margin", "kmeans")
 CHOOSERS = [
     ALBLSampler(strategies=PAIR),

@@ -14,7 +14,7 @@ from tests._budget import pytest_sessionstart, pytest_terminal_summary  # noqa: 
 from tests._helpers import ConvNet, OneLogit, SoftmaxMLP, make_net, train
 from tests._internals import internal
 
-settings.register_profile("skautoal", deadline=None, derandomize=True, max_examples=40)
+settings.register_profile("skautoal", deadline=None, derandomize=True, max_examples=30)
 settings.load_profile("skautoal")
 
 

@@ -24,6 +24,7 @@ def plain():
 def run(name):
     """Run a loop, which must leave a figure of its picks open for the documentation to take."""
     plt.switch_backend("Agg")
+    plt.close("all")  # those that other tests left
     try:
         names = runpy.run_path(str(EXAMPLES / name))
         assert len(plt.get_fignums()) == 1

@@ -1,11 +1,10 @@
-"""What every chooser and control must do: scikit-learn's checks and the query protocol."""
+"""What every chooser and control must do: the query protocol; see test_common.py for checks."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skautoal import (
     ALBLSampler,
@@ -15,9 +14,6 @@ from skautoal import (
     TCMSampler,
 )
 from skautoal.baselines import FixedMixtureSampler, RandomStrategySampler, RandomWeightsSampler
-from tests._internals import isolated_rng
-
-pytestmark = pytest.mark.usefixtures("short_training")
 
 PAIR = ("margin", "kmeans")
 CHOOSERS = [
@@ -37,12 +33,6 @@ def name_of(sampler) -> str:
 
 
 each_chooser = pytest.mark.parametrize("chooser", CHOOSERS, ids=name_of)
-
-
-@parametrize_with_checks(CHOOSERS)
-def test_scikit_learn_check(estimator, check):
-    with isolated_rng(0):
-        check(estimator)
 
 
 @pytest.fixture(scope="module", params=CHOOSERS, ids=name_of)

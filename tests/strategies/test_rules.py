@@ -173,10 +173,10 @@ def test_rows_in_another_order_are_picked_all_the_same(strategy):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_ties_are_broken_by_the_random_state_and_not_by_position(strategy, dtype):
     signals = identical_rows(37, dtype)
-    firsts = [strategy.select(signals, 3, random_state=seed)[0] for seed in range(60)]
-    # Of 60 uniform draws from 37 rows 30 differ on average, with deviation 2.3.
-    assert len(set(firsts)) > 20
-    assert 10 < np.mean(firsts) < 26
+    firsts = [strategy.select(signals, 3, random_state=seed)[0] for seed in range(30)]
+    # Of 30 uniform draws from 37 rows 20.7 differ on average, with deviation 1.9.
+    assert len(set(firsts)) > 13
+    assert 9 < np.mean(firsts) < 27
 
 
 @pytest.mark.parametrize("name", [name for name in SCORING if STRATEGIES[name].needs])

@@ -95,7 +95,7 @@ class PoolArrays:
     def scale(self, equal: Tensor) -> tuple[Tensor, Tensor]:
         """Return the coverage of equal weights, and the unit of coverage."""
         columns = torch.cat([self.utilities @ equal[:, None], self.utilities], dim=-1)
-        selected = soft_top_k(standardize(columns.T), self.k, TAU_END)
+        selected = soft_top_k(standardize(columns.T), torch.tensor(float(self.k)), TAU_END)
         gains = torch.stack([self.coverage.gain(p) for p in selected])
         return gains[0], spread_of_candidates(gains[1:], gains[0])
 

@@ -287,7 +287,7 @@ class AutoALSampler(StrategiesSampler):
     ) -> BaseSampler:
         with all_or_nothing(self):
             if not keeps_rounds:
-                self._record = Record()
+                self._record: Record = Record()
             super()._fit(X, y, previous, keeps_rounds=keeps_rounds)
         if self.verbose:
             print(stage_report(f"fit on {len(self.y_labeled_)} labels", self.timings_))

@@ -124,10 +124,10 @@ def coverage_verdict(net: SearchNet, pool: PoolArrays) -> Verdict:
     """
     equal = net.equal[: net.n_strategies] / net.equal[: net.n_strategies].sum()
     with torch.no_grad():
-        scores = torch.stack(
-            [net.mix(*net(pool.inputs), pool.utilities)[1], pool.utilities @ equal]
-        )
-        p = soft_top_k(standardize(scores), pool.k, TAU_END)
+        logits, predicted = net(pool.inputs)
+        of_learned = net.mix(logits, predicted, pool.utilities)[1]
+        scores = torch.stack([of_learned, pool.utilities @ equal])
+        p = soft_top_k(standardize(scores), torch.tensor(float(pool.k)), TAU_END)
         of_net, of_equal = (pool.coverage.gains_of_targets(row) for row in p)
     difference = (of_net - of_equal).double()
     error = difference.std(correction=0) * len(difference) ** 0.5

@@ -144,6 +144,8 @@ class AutoALSampler(StrategiesSampler):
 
     """
 
+    _record: Record  # held-out sets of the rounds since ``fit``
+
     _parameter_constraints: dict = {
         **StrategiesSampler._parameter_constraints,
         "search": "no_validation",  # resolved_search checks it
@@ -287,7 +289,7 @@ class AutoALSampler(StrategiesSampler):
     ) -> BaseSampler:
         with all_or_nothing(self):
             if not keeps_rounds:
-                self._record: Record = Record()
+                self._record = Record()
             super()._fit(X, y, previous, keeps_rounds=keeps_rounds)
         if self.verbose:
             print(stage_report(f"fit on {len(self.y_labeled_)} labels", self.timings_))

@@ -19,7 +19,7 @@ _NAMES = {
     ),
     # Nets: layout, training, layers, Monte-Carlo dropout.
     "nets._net": (
-        "columns_read, copy_module, evaluation_mode, inspect_net, split_estimator, takes_integers, "
+        "copy_module, evaluation_mode, inspect_net, split_estimator, takes_integers, "
         "to_probabilities, trunk_learns"
     ),
     "nets._task": "TaskTemplate",

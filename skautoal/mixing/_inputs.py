@@ -14,14 +14,12 @@ from torch import Tensor
 
 from ..data import Pool
 from ..data._rows import load_rows
-from ..nets._net import columns_read, input_tensor
 from ..signals import Signals
 
 MAX_COLUMNS = 256
 _QUANTILES = (0.01, 0.99)
 _REFERENCE_ELEMENTS = 2**22  # that quantiles are computed from
 _BLOCK_ELEMENTS = 2**20  # that are read at a time
-_PROBED = 64  # samples by which it is seen what the net reads
 _SEED = 0x5EED  # of the projection, the same for every pool: distances stay comparable
 
 
@@ -43,8 +41,7 @@ class InputView:
 
     Columns of a table have units of their own: each is clipped to its 1st to 99th
     percentile and divided by the range between the two. So neither units nor heavy tails
-    nor rare indicators decide a distance. A column that hardly varies, or that the net does
-    not read, counts nothing.
+    nor rare indicators decide a distance, and a column that hardly varies counts nothing.
     More than 256 columns are projected at random, which keeps distances (Johnson &
     Lindenstrauss). Samples with more than one dimension, as images, have one unit, and are
     averaged over a grid instead.
@@ -82,10 +79,6 @@ class InputView:
         reference = _block(signals, index[: max(100, _REFERENCE_ELEMENTS // max(1, d))])
         quantiles = torch.tensor(_QUANTILES, dtype=reference.dtype, device=reference.device)
         low, high = torch.quantile(reference, quantiles, dim=0)
-        probe = input_tensor(signals.net, signals.X, index[:_PROBED])
-        if isinstance(probe, Tensor) and probe.is_floating_point() and probe.ndim == 2:
-            # A column that the net leaves out is no part of the task.
-            high = torch.where(columns_read(signals.net, probe), high, low)
         projection = None
         if d > MAX_COLUMNS:
             rng = np.random.RandomState(_SEED)

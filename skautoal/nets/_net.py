@@ -300,41 +300,6 @@ def input_tensor(net: Any, X: Any, indices: Any) -> Any:
     return to_tensor(load_rows(X, indices), device=net.device or "cpu")
 
 
-def columns_read(net: Any, x: Tensor) -> Tensor:
-    """Tell which columns of samples the outputs of a net depend on.
-
-    Parameters
-    ----------
-    net : skorch classifier
-        Trained.
-    x : Tensor of shape (m, d)
-        Some samples, floating.
-
-    Returns
-    -------
-    read : Tensor of bool of shape (d,)
-        False where the gradient is exactly 0 for all samples, as in a column that the
-        module leaves out. All True for a module without gradients.
-
-    """
-    everything = torch.ones(x.shape[1], dtype=torch.bool, device=x.device)
-    with evaluation_mode(net), torch.enable_grad():
-        x = x.detach().clone().requires_grad_()
-        output = first_output(net.infer(x))
-        if not output.requires_grad:
-            return everything
-        # Probabilities sum to 1: weights that differ keep their gradients from cancelling.
-        weights = torch.linspace(1, 2, output[0].numel(), dtype=output.dtype, device=x.device)
-        (gradient,) = torch.autograd.grad(
-            (output.flatten(1) if output.ndim > 1 else output[:, None]).mul(weights).sum(),
-            x,
-            allow_unused=True,
-        )
-    if gradient is None or not gradient.any():
-        return everything
-    return (gradient != 0).any(0)
-
-
 def input_logits(net: Any, x: Tensor) -> Tensor:
     """Logits (m, C) of samples, differentiable with respect to them."""
     return to_probabilities(net, first_output(net.infer(x)))[0]

@@ -115,7 +115,7 @@ def _averaged(block: Tensor) -> Tensor:
     leading = block.flatten(1, -3) if block.ndim > 3 else block[:, None]
     leading = leading[:, :MAX_COLUMNS]
     side = max(1, int((MAX_COLUMNS // leading.shape[1]) ** 0.5))
-    size = tuple(min(side, extent) for extent in leading.shape[2:])
+    size = (min(side, leading.shape[2]), min(side, leading.shape[3]))
     return torch.nn.functional.adaptive_avg_pool2d(leading, size).flatten(1)
 
 

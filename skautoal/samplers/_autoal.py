@@ -138,6 +138,8 @@ class AutoALSampler(StrategiesSampler):
 
     """
 
+    _record: Record
+
     _parameter_constraints: dict = {
         **StrategiesSampler._parameter_constraints,
         "search": "no_validation",  # resolved_search checks it
@@ -308,8 +310,4 @@ def utility_names(names: list[str], weights: Tensor) -> list[str]:
 
 def _reads_embeddings(search: Search) -> bool:
     """Return True if FitNet, SearchNet or the objective needs embeddings."""
-    return (
-        search.reads_pool
-        or search.objective == "bilevel"
-        or search.search_net == "module"
-    )
+    return search.reads_pool or search.objective == "bilevel" or search.search_net == "module"

@@ -1,4 +1,4 @@
-"""How far learned weights may be trusted: cross-validation over held-out sets.
+"""Cross-validation over held-out sets: it decides how far learned weights are trusted.
 
 Each held-out set is left out once. A SearchNet that learned from the others, without the
 samples of that set, is compared on it with equal weights.
@@ -27,7 +27,7 @@ _CHECK_EVERY = 10  # steps
 
 @dataclass(frozen=True)
 class Verdict:
-    """What cross-validation says of a kind of SearchNet.
+    """Result of the cross-validation of a kind of SearchNet.
 
     Attributes
     ----------
@@ -124,9 +124,9 @@ def coverage_verdict(net: SearchNet, pool: PoolArrays) -> Verdict:
     """
     equal = net.equal[: net.n_strategies] / net.equal[: net.n_strategies].sum()
     with torch.no_grad():
-        scores = torch.stack(
-            [net.mix(*net(pool.inputs), pool.utilities)[1], pool.utilities @ equal]
-        )
+        logits, predicted = net(pool.inputs)
+        learned = net.mix(logits, predicted, pool.utilities)[1]
+        scores = torch.stack([learned, pool.utilities @ equal])
         p = soft_top_k(standardize(scores), pool.k, TAU_END)
         of_net, of_equal = (pool.coverage.gains_of_targets(row) for row in p)
     difference = (of_net - of_equal).double()

@@ -22,7 +22,6 @@ _NAMES = {
         "copy_module, evaluation_mode, inspect_net, split_estimator, takes_integers, "
         "to_probabilities, trunk_learns"
     ),
-    "nets._task": "TaskTemplate",
     "nets._training": "fit_net, fresh_net, initialize_net",
     "nets._layers": "block_features, captured_input",
     "nets._mc_dropout": "MCDropout, dropout_masks, dropout_modules",
@@ -63,12 +62,11 @@ _NAMES = {
     "strategies._vaal": "_small as shrink_images",
     # Search: its nets, objectives and loop.
     "search._cross_validation": (
-        "RECORD, Verdict, _average as average_gain, _folds as label_folds, "
+        "RECORD, Verdict, _folds as label_folds, "
         "_verdict as combined_verdict, coverage_verdict, cross_validate"
     ),
-    "search._fit_net": "HeadFitNet, ModuleFitNet, SimulatedPool, batched_heads",
+    "search._fit_net": "HeadFitNet, ModuleFitNet, batched_heads",
     "search._held_out": "HeldOut, _MAX_ROWS as MAX_HELD_OUT, with_constant",
-    "search._label_arrays": "label_arrays, padded",
     "search._location": "Components, Location, N_COMPONENTS",
     "search._objectives": (
         "Coverage, POOL_SHARE, _ExpectedMaximum as ExpectedMaximum, clip_losses, label_gain, "
@@ -78,7 +76,7 @@ _NAMES = {
     "search._progress": "SearchProgress",
     "search._loop": (
         "HISTORY_COLUMNS, LabelArrays, PoolArrays, TAU_END, _ranking_loss as ranking_loss, "
-        "forward_labels, run_search"
+        "run_search"
     ),
     "search._search_net": "GlobalSearchNet, LocationSearchNet, ModuleSearchNet",
     "search._soft_topk": "soft_threshold_gmm, soft_top_k, standardize",

@@ -1,4 +1,4 @@
-"""How far learned weights may be trusted: cross-validation over held-out sets.
+"""Cross-validation over held-out sets: it decides how far learned weights are trusted.
 
 Each held-out set is left out once. A SearchNet that learned from the others, without the
 samples of that set, is compared on it with equal weights.
@@ -27,7 +27,7 @@ _CHECKS = 6  # of a training, evenly spread
 
 @dataclass(frozen=True)
 class Verdict:
-    """What cross-validation says of a kind of SearchNet.
+    """Result of the cross-validation of a kind of SearchNet.
 
     Attributes
     ----------

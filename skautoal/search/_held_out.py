@@ -18,7 +18,7 @@ _MAX_ROWS = 256  # of a set that are learned from
 
 @dataclass(frozen=True)
 class HeldOut:
-    """What a net and the candidates said of samples before their labels were used.
+    """Answers of a net and of the candidates about samples, before their labels were used.
 
     Attributes
     ----------

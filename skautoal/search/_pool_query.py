@@ -153,7 +153,7 @@ def _pool_net(
 
 
 def _inputs_of(net: SearchNet, signals: Signals, place: Tensor, rows: Tensor) -> Any:
-    """What SearchNet reads of some rows of the pool."""
+    """Return the inputs of SearchNet for some rows of the pool."""
     if not net.takes_samples:
         return place[rows]
     if is_dataset(signals.X):

@@ -214,7 +214,7 @@ class SearchRound:
         candidates: Candidates,
         fit_net: HeadFitNet | ModuleFitNet,
     ) -> list[HeldOut]:
-        """What FitNet and the candidates say of the held-out part of each split."""
+        """Ask FitNet and the candidates about the held-out part of each split."""
         return [
             HeldOut.of(
                 pool.signals,
@@ -236,10 +236,10 @@ class SearchRound:
         equal: Tensor,
         task: TaskModel,
         copies: tuple[int, ...] = (),
-        n_features: int = 0,
+        n_features: int | None = None,
     ) -> SearchNet:
         net: SearchNet
-        if not n_features and kind == "location":
+        if n_features is None and kind == "location":
             assert self.labels is not None
             n_features = self.labels.inputs.shape[-1]
         with isolated_rng(derive_seed(self.seed, "search_net"), equal.device):
@@ -252,6 +252,7 @@ class SearchRound:
                 assert layer is not None
                 net = ModuleSearchNet(equal, search.loss_prediction, module, layer, row)
             else:
+                assert n_features is not None
                 net = LocationSearchNet(equal, search.loss_prediction, n_features, copies)
         return net.to(equal.device)
 

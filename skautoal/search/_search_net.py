@@ -158,10 +158,10 @@ class LocationSearchNet(SearchNet):
         copies: tuple[int, ...] = (),
     ):
         super().__init__(equal, loss_prediction)
-        start = nn.Linear(n_features, _HIDDEN)
+        start = nn.Linear(max(1, n_features), _HIDDEN)  # torch warns of layers without inputs
         # A copy reads all inputs: its weights stand before their two leading axes.
         shape = (*copies, *(1,) * len(copies))
-        self.body_weight = _repeated(start.weight.detach().T, shape)
+        self.body_weight = _repeated(start.weight.detach().T[:n_features], shape)
         self.body_bias = _repeated(start.bias.detach()[None], shape)
         n_out = self.n_utilities + loss_prediction
         self.head_weight = _repeated(torch.zeros(_HIDDEN, n_out), shape)

@@ -40,7 +40,7 @@ class _ExactK(torch.autograd.Function):
         return v * (grad - mean), None, None, None
 
 
-def soft_top_k(x: Tensor, k: Tensor, tau: float, mask: Tensor | None = None) -> Tensor:
+def soft_top_k(x: Tensor, k: Tensor | int, tau: float, mask: Tensor | None = None) -> Tensor:
     """Compute soft memberships in the top k, which sum to k in every row.
 
     Parameters

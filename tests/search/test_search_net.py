@@ -164,3 +164,13 @@ def test_a_drawn_head_is_that_of_a_layer_of_torch():
     bound = net.head_weight.shape[0] ** -0.5
     assert drawn.abs().max() <= bound
     assert drawn.std() > bound / 3
+
+
+def test_without_a_place_all_samples_have_the_same_weights():
+    with isolated_rng(0):
+        net = LocationSearchNet(EQUAL, True, 0, (2,))
+        net.draw_head()
+    logits, predicted = net(torch.zeros(3, 7, 0))
+    assert logits.shape == (2, 3, 7, 4)
+    assert predicted.shape == (2, 3, 7)
+    torch.testing.assert_close(logits, logits[..., :1, :].expand_as(logits))

@@ -197,7 +197,7 @@ def test_folds_together_are_folds_one_after_another(kind, groups):
     for fold in range(4):
         net = maker(kind)()
         part = replace(folds, mask=folds.mask[fold], k=folds.k[fold], weight=folds.weight[fold])
-        run_search(net, part, None, n_steps=10, **OPTIONS)
+        run_search(net, part, None, n_steps=10, stop=verdict.n_steps, **OPTIONS)
         mask, k = labels.mask[fold], labels.k[fold]
         with torch.no_grad():
             logits, _ = net(labels.inputs)

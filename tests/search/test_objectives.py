@@ -240,7 +240,7 @@ def test_candidates_of_a_large_pool_are_the_favourites():
     utilities = torch.as_tensor(rng.uniform(size=(n, K)), dtype=torch.float32)
     coverage = pool_coverage(signals, utilities, b, np.random.RandomState(0))
     assert len(coverage.candidates) <= 512
-    assert coverage.gains.shape == (len(coverage.candidates), 512)
+    assert coverage.gains.shape == (len(coverage.candidates), 256)
     for column in (*utilities.T, utilities.mean(1)):
         assert set(column.topk(b).indices.tolist()) <= set(coverage.candidates.tolist())
 

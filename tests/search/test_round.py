@@ -104,8 +104,10 @@ def test_every_step_of_every_search_has_a_gradient(mode, objective, search_net, 
     fitted = sampler(mode=mode, objective=objective, search_net=search_net, threshold=threshold)
     fitted.fit(X, y).query(pool)
     history = fitted.search_history_
-    phases = ["labels"] * (objective != "coverage") + ["pool"] * (objective in OBJECTIVES[2:])
-    assert history["phase"].tolist() == [phase for phase in phases for _ in range(8)]
+    # On the pool it goes on from what the labels taught, with a third of the steps.
+    on_pool = {"coverage": 8, "mixed": 8 // 3}.get(objective, 0)
+    expected = ["labels"] * 8 * (objective != "coverage") + ["pool"] * on_pool
+    assert history["phase"].tolist() == expected
     assert (history["grad_norm"] > 0).all()
     assert all(np.isfinite(history[name]).all() for name in history.dtype.names[2:])
     for share in fitted.strategy_weights_.values():
@@ -148,7 +150,7 @@ def test_an_early_end_is_written_in_the_history(task, monkeypatch):
         assert history["step"].tolist() == list(range(len(history)))
         np.testing.assert_allclose(history["tau"], np.geomspace(0.5, 0.05, 40)[: len(history)])
         ends.add(len(history))
-    assert ends <= {10, 20, 30, 40}
+    assert ends <= {6, 12, 18, 24, 30, 36, 40}
     assert len(ends) > 1
 
 

@@ -10,8 +10,6 @@ PIP_INSTALL := -m pip --disable-pip-version-check -q install
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 # Environments of their own for the oldest and the newest versions of the dependencies.
 FLOORS := .venv-floors
-# One more than there are cores: some tests wait for processes of their own.
-WORKERS = $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
 NEWEST := .venv-newest
 
 # Plots go to files: no target needs a screen.
@@ -25,7 +23,7 @@ demo: $(STAMP)  ## AutoAL on the digits: a table here, plots in demo/
 	$(BIN)/python examples/digits.py --output demo
 
 test: lint  ## lint, then every test: unit, property, doctests, examples
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=20
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal --durations=20
 
 lint: $(STAMP)  ## ruff: the rules, and the format without changing a file; mypy: types
 	$(BIN)/ruff check .

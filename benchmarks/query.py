@@ -31,7 +31,7 @@ SAMPLERS = {
     "search": {"search": Search()},
 }
 #: Stages of fit that belong to the search; training the task net does not.
-SEARCH_STAGES = ("fit_net", "simulated_candidates", "search")
+SEARCH_STAGES = ("fit_net", "held_out_candidates", "cross_validation", "search")
 
 
 def make_net() -> NeuralNetClassifier:

@@ -31,7 +31,7 @@ from skautoal.strategies import PAPER_CANDIDATES
 
 N_INITIAL, N_INSTANCES = 20, 10
 LEARNED = "AutoAL, learned"
-SEARCH_STAGES = ("fit_net", "simulated_candidates", "search")  # of fit
+SEARCH_STAGES = ("fit_net", "held_out_candidates", "cross_validation", "search")  # of fit
 
 
 def make_net(max_epochs: int) -> NeuralNetClassifier:

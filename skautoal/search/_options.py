@@ -64,7 +64,7 @@ class Search(BaseEstimator):
     trust : "auto" or float, default="auto"
         Share of the learned weights in those that are used; the rest are equal weights.
         ``"auto"``: from a cross-validation, 0 unless learned weights select better than
-        equal ones among labels that were left out, by two standard errors.
+        equal ones among labels that were left out, with a confidence of 90 %.
 
     References
     ----------

@@ -206,8 +206,10 @@ def pool_coverage(
 def spread_of_candidates(values: Tensor, equal: Tensor) -> Tensor:
     """Unit of an objective: the deviation of its values (K, ...) for the single candidates.
 
-    Where they hardly differ, a hundredth of the value of equal weights, so that rounding
-    is not blown up.
+    Where they hardly differ, a hundredth of the largest value, so that rounding is not
+    blown up. Relative to the values, it has no unit of its own.
     """
     deviation = (values - equal).square().mean(0).sqrt()
-    return deviation.clamp_min(_LEAST_SPREAD * equal.abs()).clamp_min(_LEAST_SPREAD**2)
+    largest = torch.maximum(values.abs().amax(0), equal.abs())
+    tiny = torch.finfo(values.dtype).tiny ** 0.5  # all are zero: there is nothing to gain
+    return deviation.clamp_min(_LEAST_SPREAD * largest).clamp_min(tiny)

@@ -90,6 +90,14 @@ def test_the_unit_is_the_deviation_of_the_candidates():
     assert spread_of_candidates(torch.zeros(3), torch.tensor(0.0)) > 0
 
 
+@pytest.mark.parametrize("factor", [1e-6, 1e-3, 1e3])
+@pytest.mark.parametrize("values", [[1.0, 2.0, 4.0], [2.0, 2.0, 2.0], [0.0, 1e-4, 0.0]])
+def test_the_unit_follows_the_scale_of_the_objective(values, factor):
+    values, equal = torch.tensor(values), torch.tensor(values[0])
+    found = spread_of_candidates(factor * values, factor * equal)
+    assert found == pytest.approx(factor * float(spread_of_candidates(values, equal)), rel=1e-5)
+
+
 # ---------------------------------------------------------------- coverage
 
 

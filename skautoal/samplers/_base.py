@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from collections.abc import Callable
 from numbers import Integral
 from typing import Any
 
@@ -25,16 +24,18 @@ from ..mixing import Candidates
 from ..mixing._failures import without_failing
 from ..nets._task import TaskTemplate
 from ..signals import SignalOptions, Signals
-from ..strategies import Strategy
 from ._classifier import TaskClassifier
 from ._diagram import DiagramMixin
 from ._explain import Explanation, check_indices
+from ._needs import SignalNeeds
 from ._query import Query, explained_without_trace
 from ._result import Answer, QueryResult
 from ._rounds import PreviousRound
 
 
-class BaseSampler(TaskClassifier, DiagramMixin, MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
+class BaseSampler(
+    TaskClassifier, SignalNeeds, DiagramMixin, MetaEstimatorMixin, ClassifierMixin, BaseEstimator
+):
     """Base of samplers: trains the task model, keeps the labels, answers queries.
 
     Subclasses take the parameters below in ``__init__`` and implement
@@ -86,22 +87,8 @@ class BaseSampler(TaskClassifier, DiagramMixin, MetaEstimatorMixin, ClassifierMi
         """Number of threads that run the strategies in parallel."""
         return None
 
-    @abstractmethod
-    def _named_strategies(
-        self, has: Callable[[str], bool] | None = None
-    ) -> list[tuple[str, Strategy]]:
-        """Return the strategies that queries may use, with their names.
-
-        ``has`` returns True for signals that the net can give; it is None as long as these
-        are not known.
-        """
-
     def _check_parameters(self) -> None:
         """Raise an error for parameters that contradict each other, before any work."""
-
-    def _own_needs(self) -> dict[str, str]:
-        """Return the signals that the sampler itself reads, mapped to what needs them."""
-        return {}
 
     def _start(self, signals: Signals, candidates: Candidates) -> None:
         """Learn from the labelled set; called by ``fit`` with its signals."""
@@ -131,29 +118,6 @@ class BaseSampler(TaskClassifier, DiagramMixin, MetaEstimatorMixin, ClassifierMi
 
     def _remember(self, X: Any, indices: np.ndarray, memo: Any) -> None:
         """Record the picks of a query; ``X`` is the checked pool."""
-
-    def required_signals(self) -> dict[str, str]:
-        """Return the signals that the net must be able to give.
-
-        Returns
-        -------
-        needs : dict of str to str
-            Names of signals, each with the strategy or sampler that needs it. With
-            ``strategies="auto"`` the strategies are not included, because those whose
-            signals are missing are left out.
-
-        Examples
-        --------
-        >>> from skautoal import StrategySampler
-        >>> StrategySampler(strategy="badge").required_signals()
-        {'gradient_factors': 'Strategy BADGE'}
-
-        """
-        needs = dict(self._own_needs())
-        for name, strategy in self._named_strategies():
-            for signal in strategy.needs:
-                needs.setdefault(signal, f"Strategy {name}")
-        return needs
 
     def fit(self, X: Any, y: Any) -> BaseSampler:
         """Train the task model on labelled samples, and prepare the choice of samples.
@@ -403,11 +367,6 @@ class BaseSampler(TaskClassifier, DiagramMixin, MetaEstimatorMixin, ClassifierMi
 
     def _candidates_to_ask(self) -> Candidates:
         return Candidates(self.strategies_, self.on_error, self._n_jobs)
-
-    def _signals_to_read(self) -> set[str]:
-        """Return the signals that a query may read; of iterators, these are kept."""
-        asked = {signal for _, strategy in self.strategies_ for signal in strategy.needs}
-        return asked | set(self._own_needs())
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "estimator_")

@@ -78,7 +78,10 @@ class InputView:
         d = first.shape[1]
         reference = _block(signals, index[: max(100, _REFERENCE_ELEMENTS // max(1, d))])
         quantiles = torch.tensor(_QUANTILES, dtype=reference.dtype, device=reference.device)
-        low, high = torch.quantile(reference, quantiles, dim=0)
+        parts = reference.split(max(1, _REFERENCE_ELEMENTS // len(reference)), dim=1)
+        # torch.quantile takes 16 million numbers at most: a very wide table goes by columns.
+        found = [torch.quantile(part, quantiles, dim=0) for part in parts]
+        low, high = torch.cat(found, dim=1)
         projection = None
         if d > MAX_COLUMNS:
             rng = np.random.RandomState(_SEED)

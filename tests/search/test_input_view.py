@@ -104,6 +104,21 @@ def test_quantiles_are_of_a_bounded_part(table, monkeypatch):
     )
 
 
+def test_quantiles_of_a_very_wide_table_are_taken_by_columns(table, monkeypatch):
+    """torch.quantile refuses more than 16 million numbers; here, more than 300."""
+    expected = InputView.of(signals_of(table[:100]))
+    quantile = torch.quantile
+
+    def limited(values, *args, **options):
+        assert values.numel() <= 300
+        return quantile(values, *args, **options)
+
+    monkeypatch.setattr(torch, "quantile", limited)
+    monkeypatch.setattr(*internal("inputs.reference_elements"), 300)
+    found = InputView.of(signals_of(table[:100]))
+    torch.testing.assert_close((found.low, found.high), (expected.low, expected.high))
+
+
 @pytest.mark.parametrize(
     ("shape", "width"),
     [

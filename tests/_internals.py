@@ -65,8 +65,8 @@ _NAMES = {
         "RECORD, Verdict, _folds as label_folds, "
         "_verdict as combined_verdict, coverage_verdict, cross_validate"
     ),
-    "search._fit_net": "HeadFitNet, ModuleFitNet, batched_heads",
-    "search._held_out": "HeldOut, _MAX_ROWS as MAX_HELD_OUT, with_constant",
+    "search._fit_net": "HeadFitNet, ModuleFitNet, batched_heads, with_constant",
+    "search._held_out": "HeldOut, _MAX_ROWS as MAX_HELD_OUT",
     "search._location": "Components, Location, N_COMPONENTS",
     "search._objectives": (
         "Coverage, POOL_SHARE, _ExpectedMaximum as ExpectedMaximum, clip_losses, label_gain, "

@@ -16,7 +16,8 @@ from ..mixing import BUILDERS, Candidates
 from ..mixing._builders import BUILDER_NEEDS
 from ..mixing._failures import without_failing
 from ..search import Search
-from ..search._held_out import HeldOut, with_constant
+from ..search._fit_net import with_constant
+from ..search._held_out import HeldOut
 from ..search._options import resolved_search
 from ..search._pool_query import query_pool
 from ..search._record import MAX_ROUNDS, Record

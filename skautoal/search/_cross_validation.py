@@ -122,7 +122,7 @@ def coverage_verdict(net: SearchNet, pool: PoolArrays) -> Verdict:
         Its coverage has the targets that were left out.
 
     """
-    equal = net.equal[: net.n_strategies] / net.equal[: net.n_strategies].sum()
+    equal = net.equal_strategies
     with torch.no_grad():
         logits, predicted = net(pool.inputs)
         of_learned = net.mix(logits, predicted, pool.utilities)[1]
@@ -157,7 +157,6 @@ class _Judge:
 
     def __init__(self, labels: LabelArrays):
         self.labels = labels
-        self._equal: Tensor | None = None
         self._seen: dict[tuple[int, int], Tensor] = {}
 
     def watch(self, n_steps: int, fold: int | None = None) -> Callable[[int, SearchNet], None]:
@@ -181,7 +180,7 @@ class _Judge:
         """Gain of a selection over equal weights on one set, and its variance, (2,)."""
         labels = self.labels
         utilities, mask = labels.utilities[key], labels.mask[key]
-        equal = net.equal[: net.n_strategies] / net.equal[: net.n_strategies].sum()
+        equal = net.equal_strategies
         both = torch.stack([net.mix(logits, predicted, utilities, mask)[1], utilities @ equal])
         k = labels.k[key].expand(2)
         p = soft_top_k(standardize(both, mask), k, TAU_END, mask.expand(2, -1))

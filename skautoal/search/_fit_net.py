@@ -61,8 +61,12 @@ class SimulatedPool:
         """Inputs of FitNet's linear head, with a constant column for the intercept."""
         if self.design is not None:
             return self.design
-        H = self.signals.embeddings
-        return torch.cat([H, torch.ones_like(H[:, :1])], dim=1)
+        return with_constant(self.signals.embeddings)
+
+
+def with_constant(H: Tensor) -> Tensor:
+    """Embeddings (n, d) with a column of ones, the input of a linear head's intercept."""
+    return torch.cat([H, torch.ones_like(H[:, :1])], dim=1)
 
 
 def batched_heads(
@@ -196,7 +200,8 @@ class HeadFitNet:
                 dropped = self._design(self._raw[V] * self._masks.unsqueeze(1))
                 passes = (dropped @ self.weights[split]).softmax(-1)
             weights = self.weights[split]
-            # What reads the raw samples gets the task net, whose trunk has seen no label.
+            # What reads the raw samples gets the task net, whose head has seen all labels:
+            # only copies of the module are honest about that.
             shared = {
                 "head": lambda H, weights=weights: self._design(H) @ weights,
                 "net": self._task_signals.net,

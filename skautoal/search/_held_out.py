@@ -126,8 +126,3 @@ class HeldOut:
         target = codes[torch.as_tensor(self.rows, device=codes.device)]
         losses = F.nll_loss(P.clamp_min(1e-12).log(), target, reduction="none")
         return losses, P - F.one_hot(target, P.shape[1]).to(P.dtype)
-
-
-def with_constant(H: Tensor) -> Tensor:
-    """Embeddings (n, d) with a column of ones, the input of a linear head's intercept."""
-    return torch.cat([H, torch.ones_like(H[:, :1])], dim=1)

@@ -150,7 +150,7 @@ def run_search(
     taus = np.geomspace(_TAU_START, TAU_END, n_steps)[:stop]
     record = torch.zeros(len(taus), len(HISTORY_COLUMNS), device=device)
     zero = torch.zeros((), device=device)
-    equal = net.equal[: net.n_strategies] / net.equal[: net.n_strategies].sum()
+    equal = net.equal_strategies
     if labels is not None and labels.scale is None:
         labels = labels.scaled(equal)
     pool_scale = None if pool is None else pool.scale(equal)

@@ -53,7 +53,8 @@ class Search(BaseEstimator):
         in the paper, instead of staying as it is. Needs an objective that reads the
         losses: ``"loss"`` or ``"mixed"``.
     n_splits : int, default=3
-        Random halvings of the labelled set; each half is held out once.
+        Random halvings of the labelled set; each half is held out once. Copies of the
+        module that ``fit_net="auto"`` trains are made for one halving only.
     n_steps : int, default=60
         Steps of each search: one search on the labels in ``fit``, which ends early if
         further steps do not help on labels that were left out, and one on the pool in

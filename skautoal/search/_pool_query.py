@@ -102,7 +102,9 @@ def query_pool(
 
 def _place(round_: SearchRound, search: Search, signals: Signals) -> Tensor:
     """Location of the samples of the pool, if SearchNet reads it."""
-    if search.search_net in ("module", "global"):
+    net = round_.net
+    reads = search.search_net in ("auto", "location") if net is None else net.reads_location
+    if not reads:
         return torch.zeros(signals.n_samples, 0, device=signals.device)
     location = round_.location
     if location is None:  # no label has taught anything

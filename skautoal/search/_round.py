@@ -1,6 +1,6 @@
-"""One round of AutoAL: learn from the labels in ``fit`` and from the pool in ``query``.
+"""The part of a round that learns from labels: FitNet, held-out sets, SearchNet, trust.
 
-Only this module connects splits, FitNet, candidates, SearchNet, objective and batch.
+What a query does with it stands in :mod:`skautoal.search._pool_query`.
 """
 
 from __future__ import annotations
@@ -131,23 +131,24 @@ class SearchRound:
         equal = equal_weights(labels.utilities[labels.mask])
         self.labels = labels = labels.scaled(equal)
         kinds = _kinds(search, held_out)
-        verdict = Verdict(search.n_steps, np.inf, 0.0)
+        n_steps = search.n_steps
         if search.trust == "auto":
             with self.timed("cross_validation"):
                 verdicts = {
                     kind: self._judged(search, task, kind, equal, rows, groups) for kind in kinds
                 }
-            best = _simplest_good(verdicts)
-            verdict, kinds = verdicts[best], [best]
-        self.learned = verdict.share if search.trust == "auto" else float(search.trust)
-        self.net = self.new_net(search, kinds[-1], equal, task)
+            kind = _simplest_good(verdicts)
+            n_steps, self.learned = verdicts[kind].n_steps, verdicts[kind].share
+        else:
+            kind, self.learned = kinds[-1], float(search.trust)
+        self.net = self.new_net(search, kind, equal, task)
         taught = labels
         # FitNet learns in fit only: a query must leave everything as it is.
         if search.alternate and fit_net is not None:
             n_split = groups.index(RECORD) if RECORD in groups else len(groups)
             update = fit_net.updater(rows[:n_split], labels.mask[:n_split])
             taught = replace(labels, update=_with_record(update, n_split, labels.losses))
-        self.history = self.train(search, self.net, taught, None, "labels", stop=verdict.n_steps)
+        self.history = self.train(search, self.net, taught, None, "labels", stop=n_steps)
         with torch.no_grad():
             logits, predicted = forward_labels(self.net, labels)
             weights, _ = self.net.mix(logits, predicted, labels.utilities, labels.mask)
@@ -238,6 +239,7 @@ class SearchRound:
         copies: tuple[int, ...] = (),
         n_features: int | None = None,
     ) -> SearchNet:
+        """Make an untrained SearchNet of a kind, or several copies in one."""
         net: SearchNet
         if n_features is None and kind == "location":
             assert self.labels is not None
@@ -266,6 +268,7 @@ class SearchRound:
         n_steps: int | None = None,
         stop: int | None = None,
     ) -> np.ndarray:
+        """Train SearchNet in place, under a progress bar if asked; returns the history."""
         verbose = self.options.verbose
         names = [*self.names, "predicted_loss"][: net.n_utilities]
         n_steps = search.n_steps if n_steps is None else n_steps
@@ -284,6 +287,7 @@ class SearchRound:
             )
 
     def timed(self, stage: str) -> _Stopwatch:
+        """Add the seconds of a ``with`` block to those of a stage."""
         return _Stopwatch(self.timings, stage)
 
 

@@ -33,6 +33,8 @@ class SearchNet(nn.Module):
 
     #: Whether ``forward`` takes the raw samples instead of features.
     takes_samples = False
+    #: Whether it depends on the location of a sample.
+    reads_location = False
     #: Rate of Adam: the more a net could make of chance, the slower it learns.
     learning_rate = 0.02
 
@@ -58,6 +60,12 @@ class SearchNet(nn.Module):
     def n_strategies(self) -> int:
         """Columns of the mixture that are strategies."""
         return self.n_utilities - self.loss_prediction
+
+    @property
+    def equal_strategies(self) -> Tensor:
+        """Equal weights of the strategies alone, (n_strategies,)."""
+        equal = self.equal[: self.n_strategies]
+        return equal / equal.sum()
 
     @abstractmethod
     def forward(self, inputs: Any) -> tuple[Tensor, Tensor | None]:
@@ -149,6 +157,8 @@ class LocationSearchNet(SearchNet):
         (F, S, n, K). Copies start with the same weights and share nothing after that.
 
     """
+
+    reads_location = True
 
     def __init__(
         self,

@@ -39,7 +39,7 @@ from skautoal.modules import MLP
 from skautoal.signals import compute_signals
 
 N_CLASSES, N_INSTANCES = 10, 100
-PARTS = ("memory", "images", "growth", "signals", "mc", "search")
+PARTS = ("memory", "images", "growth", "signals", "mc", "search", "learned")
 IMAGE = (3, 96, 96)
 #: Stages of fit, which trains the task net besides, and of a query that are the search.
 FIT_STAGES = ("fit_net", "held_out_candidates", "cross_validation", "search")
@@ -198,16 +198,18 @@ def print_memory(folder: Path, scale: int) -> None:
 
 def print_images(folder: Path, scale: int) -> None:
     """Time and memory of queries on a file of images, by batch builder."""
-    n, limit = 20_000 // min(scale, 20), "200MB"
-    print(f"\nA query on a mapped file of {n} images {IMAGE}, max_memory={limit!r}")
-    print(f"{'builder':>14s} {'s':>8s} {'anonymous GB':>12s}")
-    path = write_pool(folder, n, *IMAGE)
-    for builder in ("herding", "joint_herding"):
-        command = [sys.executable, __file__, "--measure", str(path), builder, limit]
-        result = subprocess.run(command, check=True, capture_output=True, text=True)
-        got = json.loads(result.stdout.splitlines()[-1])
-        print(f"{builder:>14s} {got['seconds']:8.1f} {got['RssAnon'] / 1e9:12.3f}", flush=True)
-    path.unlink()
+    print(f"\nA query on a mapped file of images {IMAGE}")
+    print(f"{'images':>8s} {'max_memory':>10s} {'builder':>14s} {'s':>8s} {'anonymous GB':>12s}")
+    for n, limit in ((20_000, "200MB"), (2_860, "20MB")):
+        n //= min(scale, 20)
+        path = write_pool(folder, n, *IMAGE)
+        for builder in ("herding", "joint_herding"):
+            command = [sys.executable, __file__, "--measure", str(path), builder, limit]
+            result = subprocess.run(command, check=True, capture_output=True, text=True)
+            got = json.loads(result.stdout.splitlines()[-1])
+            print(f"{n:>8d} {limit:>10s} {builder:>14s} {got['seconds']:8.1f}", end="")
+            print(f" {got['RssAnon'] / 1e9:12.3f}", flush=True)
+        path.unlink()
 
 
 def print_growth(folder: Path, scale: int) -> None:
@@ -351,6 +353,40 @@ def search_seconds(sampler: AutoALSampler, X, y, pool) -> tuple[float, float, fl
     seconds = sampler.timings_
     in_fit = sum(seconds.get(stage, 0.0) for stage in FIT_STAGES)
     return in_fit, sum(seconds.get(stage, 0.0) for stage in QUERY_STAGES), query
+
+
+class LinearHead(nn.Module):
+    """A linear layer on features that were computed before, with dropout."""
+
+    def __init__(self, n_features: int):
+        super().__init__()
+        self.dropout = nn.Dropout(0.2)
+        self.head = nn.Linear(n_features, N_CLASSES)
+
+    def forward(self, X):
+        return self.head(self.dropout(X))
+
+
+def print_learned(folder: Path, scale: int) -> None:
+    """Seconds of a query whose weights are learned, in those of a query with equal weights."""
+    d = 384
+    X, y = make_labelled(300, d)
+    print(f"\nA linear head on {d} features, 300 labels, 7 strategies, batches of {N_INSTANCES}")
+    print(f"{'pool':>8s} {'learned share':>14s} {'equal s':>8s} {'learned s':>10s} {'ratio':>6s}")
+    for n in (1_000, 10_000):
+        pool = make_labelled(n // min(scale, 10), d)[0]
+        for trust in (0.0, 0.9):
+            queries = {}
+            for name, search in {"equal": None, "learned": Search(trust=trust)}.items():
+                net = NeuralNetClassifier(
+                    LinearHead, module__n_features=d, criterion=nn.CrossEntropyLoss, verbose=0
+                )
+                sampler = AutoALSampler(net, "paper", search=search, random_state=0).fit(X, y)
+                queries[name] = lambda s=sampler, pool=pool: s.query(pool, N_INSTANCES)
+            best = least_seconds(queries, 5)
+            ratio = best["learned"] / best["equal"]
+            print(f"{len(pool):>8d} {trust:>14.1f} {best['equal']:8.3f}", end="")
+            print(f" {best['learned']:10.3f} {ratio:6.2f}", flush=True)
 
 
 def main(arguments=None) -> None:

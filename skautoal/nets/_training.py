@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 import inspect
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,12 @@ from skorch.dataset import ValidSplit
 from torch import nn
 
 from .._utils._rng import isolated_rng
+
+#: What trains the nets of the current thread instead of :func:`fit_alone`, with the same
+#: parameters. Comparisons set it to train the nets of several runs together.
+TRAINER: ContextVar[Callable[[Any, Any, np.ndarray, int], Any] | None] = ContextVar(
+    "TRAINER", default=None
+)
 
 
 def fresh_net(net: Any, codes: np.ndarray | None = None) -> Any:
@@ -44,12 +51,17 @@ def fresh_net(net: Any, codes: np.ndarray | None = None) -> Any:
 
 def fit_net(net: Any, X: Any, codes: np.ndarray, seed: int) -> Any:
     """Train ``net`` from scratch on label codes 0..C-1 under one seed; returns it."""
+    return (TRAINER.get() or fit_alone)(net, X, codes, seed)
+
+
+def fit_alone(net: Any, X: Any, codes: np.ndarray, seed: int) -> Any:
+    """Train ``net`` by its own ``fit``; see :func:`fit_net`."""
     # skorch trains a module that is given as an object itself. A clone of the net would then
     # start from what it has learned; with the object as it was, clones start as this one did.
     untrained = copy.deepcopy(net.module) if isinstance(net.module, nn.Module) else net.module
     y = codes.astype(np.float32 if isinstance(net, NeuralNetBinaryClassifier) else np.int64)
     with isolated_rng(seed, net.device or "cpu"):
-        _avoid_single_row_batch(net, len(y))
+        avoid_single_row_batch(net, len(y))
         try:
             with _interruptible(net):
                 net.fit(X, y)
@@ -106,8 +118,8 @@ def initialize_net(net: Any, seed: int) -> Any:
         return net.initialize()
 
 
-def _avoid_single_row_batch(net: Any, n: int) -> None:
-    """Batch norm cannot train on a batch of one row: shrink batches so that none is left."""
+def avoid_single_row_batch(net: Any, n: int) -> None:
+    """Initialize a net, and shrink its batches so that none of one row is left for batch norm."""
     net.initialize()
     batch_norm = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in net.module_.modules())
     size = net.get_params_for("iterator_train").get("batch_size", net.batch_size)

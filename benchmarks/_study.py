@@ -8,15 +8,14 @@ from pathlib import Path
 from sklearn.datasets import load_breast_cancer, load_wine
 from sklearn.model_selection import train_test_split
 
-from skautoal import AutoALSampler, REFINESampler, Search, TCMSampler
-from skautoal.baselines import RandomStrategySampler, RandomWeightsSampler
-from skautoal.search import _loop
+from skautoal import AutoALSampler, Search
+from skautoal.baselines import RandomWeightsSampler
+from skautoal.mixing import _joint_herding
 from skautoal.simulation import Budget, Task, imbalanced, list_methods, load_task, noisy_labels
 from skautoal.simulation.tasks._scaling import scale_inputs
 from skautoal.strategies import UncertaintyHerding
 
 PAPER = ["entropy", "margin", "least_confidence", "kmeans", "bald", "variation_ratio", "mean_std"]
-MODERN = ["margin", "badge", "typiclust", "uncertainty_herding", "bald"]
 
 #: Development tasks that two cores can carry; larger pools are cut, class by class.
 TABULAR = ["digits", "dna", "segment", "satellite", "letter", "indian_pines"]
@@ -39,11 +38,12 @@ LEFT_OUT = {
     "vote",
     "paper",
     "search",
+    "oracle",
 }
 
 
 def load(name: str, data: Path) -> Task:
-    """A task by name, cut to size, with half of the protocol's rounds."""
+    """A task by name, cut to size, with half of the protocol's rounds for "low" and "mid"."""
     base, _, variant = name.partition("-")
     if base in ("breast_cancer", "wine"):
         task = _bundled(base)
@@ -54,7 +54,11 @@ def load(name: str, data: Path) -> Task:
     if variant:
         task = {"noisy": noisy_labels, "imbalanced": imbalanced}[variant](task)
     C = task.n_classes
-    halved = {"low": Budget("low", C, C, 10), "mid": Budget("mid", 10 * C, 5 * C, 5)}
+    halved = {
+        "low": Budget("low", C, C, 10),
+        "mid": Budget("mid", 10 * C, 5 * C, 5),
+        "high": Budget("high", 50 * C, 25 * C, 5),
+    }
     fitted = {key: budget.fit_to(len(task.y_train)) for key, budget in halved.items()}
     return replace(task, name=name, budgets=fitted)
 
@@ -66,54 +70,38 @@ def _bundled(name: str) -> Task:
     return Task(name, X, y, X_test, y_test)
 
 
-class WithTau(AutoALSampler):
-    """AutoAL whose memberships anneal between other temperatures."""
+class WithTrust(AutoALSampler):
+    """AutoAL with another number of labels a class at which scores count half."""
 
-    tau = (_loop._TAU_START, _loop.TAU_END)
-
-    def _run(self, step, *args):
-        before = _loop._TAU_START, _loop.TAU_END
-        _loop._TAU_START, _loop.TAU_END = self.tau
-        try:
-            return step(*args)
-        finally:
-            _loop._TAU_START, _loop.TAU_END = before
-
-    def _start(self, signals, candidates):
-        return self._run(super()._start, signals, candidates)
+    half_labels = 20.0
 
     def _pick(self, signals, candidates, n_instances, seed):
-        return self._run(super()._pick, signals, candidates, n_instances, seed)
+        before = _joint_herding._HALF_LABELS
+        _joint_herding._HALF_LABELS = self.half_labels
+        try:
+            return super()._pick(signals, candidates, n_instances, seed)
+        finally:
+            _joint_herding._HALF_LABELS = before
 
 
-class SharpTau(WithTau):
-    """Sharp from the start."""
+class Trust50(WithTrust):
+    """Scores count half at 50 labels a class."""
 
-    tau = (0.05, 0.05)
-
-
-class SoftTau(WithTau):
-    """Soft to the end."""
-
-    tau = (0.5, 0.5)
+    half_labels = 50.0
 
 
-class WarmStart(AutoALSampler):
-    """AutoAL whose SearchNet goes on from that of the last round."""
+class Trust100(WithTrust):
+    """Scores count half at 100 labels a class."""
 
-    def _start(self, signals, candidates):
-        super()._start(signals, candidates)
-        last, net = getattr(self, "_last_net", None), self._round.net
-        if net is not None:
-            if last is not None and last.n_utilities == net.n_utilities:
-                # Equal weights belong to the round; everything that is trained is averaged.
-                trained = {name for name, _ in net.named_parameters()}
-                average = {
-                    key: (value + last.state_dict()[key]) / 2 if key in trained else value
-                    for key, value in net.state_dict().items()
-                }
-                net.load_state_dict(average)
-            self._last_net = net
+    half_labels = 100.0
+
+
+class WithoutRecord(AutoALSampler):
+    """AutoAL that learns from splits of the labels alone, not from earlier rounds."""
+
+    @property
+    def _n_rounds_remembered(self):
+        return 0
 
 
 def learned(**parameters) -> AutoALSampler:
@@ -127,95 +115,82 @@ def equal(**parameters) -> AutoALSampler:
 
 
 def parts() -> dict[str, dict]:
-    """Methods of each part of the study, in the order in which it was made."""
+    """Methods of each part of the study."""
     return {
-        "objectives": {
-            "vote": equal(),
-            **{o: learned(objective=o) for o in ("loss", "bilevel", "coverage", "mixed")},
+        "claims": claims(),
+        "trust": {
+            "20 labels": equal(),
+            "50 labels": Trust50(search=None),
+            "100 labels": Trust100(search=None),
         },
-        "splits": {f"splits={n}": learned(n_splits=n) for n in (1, 3, 10)},
-        "utilities": {u: learned(utilities=u) for u in ("rank", "binary")},
-        "search_net": {
-            "global": learned(search_net="global"),
-            "location": learned(search_net="location"),
-            "location+loss": learned(search_net="location", loss_prediction=True),
-            "module": learned(search_net="module"),
-            "module+loss": learned(search_net="module", loss_prediction=True),
+        "variants": {m: claims()[m] for m in ("search", "equal", "margin", "random")},
+        "ablations": {
+            "search": learned(),
+            "without record": WithoutRecord(search=Search()),
+            "splits of module copies": learned(fit_net="module"),
+            "one weight for all samples": learned(search_net="global"),
+            "always trusted": learned(trust=1.0),
+            "labels alone": learned(objective="loss"),
+            "pool alone": learned(objective="coverage"),
+            "highest scores": AutoALSampler(search=Search(), batch_builder="top"),
+            "alternating": learned(alternate=True),
+            "equal": equal(),
         },
-        "candidates": {
-            **{f"paper{n}": equal(strategies=PAPER[:n]) for n in (1, 3, 5, 7)},
-            "margin": equal(strategies=["margin"]),
-            "margin+typiclust": equal(strategies=["margin", "typiclust"]),
-            "modern5": equal(strategies=MODERN),
+        "figures": {
+            # Figures 3 to 5 of the paper: objective, loss prediction, number of candidates.
+            "search": learned(),
+            "loss prediction": learned(loss_prediction=True),
+            **{f"paper{n}": learned(strategies=PAPER[:n]) for n in (1, 3, 5)},
+            "paper": AutoALSampler(search="paper"),
+            "equal": equal(),
         },
+        "field": {name: name for name in list_methods() if name not in LEFT_OUT},
         "builders": {
             b: equal(batch_builder=b)
             for b in ("top", "stochastic", "kmeans++", "herding", "joint_herding")
         },
-        "tau": {
-            "annealed": learned(),
-            "sharp": SharpTau(search=Search()),
-            "soft": SoftTau(search=Search()),
-        },
-        "warm_start": {"cold": learned(), "warm": WarmStart(search=Search())},
-        "paper_mode": {"paper": AutoALSampler(search="paper"), "vote": equal(batch_builder="top")},
-        "controls": {
-            "learned": learned(),
-            "equal": equal(),
-            "random weights": RandomWeightsSampler(),
-            "random strategy": RandomStrategySampler(),
-            "tcm": TCMSampler(),
-            "refine": REFINESampler(),
-            "albl": "albl",
-            "tailor": "tailor",
-        },
-        "claims": claims(),
-        "variants": {name: claims()[name] for name in ("auto", "vote", "margin", "random")},
-        "noise": {name: claims()[name] for name in ("auto", "search", "random weights", "vote")},
-        "images": {name: claims()[name] for name in ("auto", "vote", "random", "margin", "badge")}
-        | {"uncertainty_herding": "uncertainty_herding"},
-        "field": {name: name for name in list_methods() if name not in LEFT_OUT},
         "small": {
-            name: claims()[name] for name in ("auto", "search", "vote", "margin", "badge", "random")
+            m: claims()[m]
+            for m in ("search", "equal", "vote", "margin", "badge", "random", "oracle")
         }
         | {"uncertainty_herding": "uncertainty_herding"},
     }
 
 
 def claims() -> dict[str, object]:
-    """Methods of the registered claims: auto, its controls, its candidates, the strongest."""
+    """Methods of the registered claims: the search, its controls, its candidates, the strongest.
+
+    In the order in which they are run: the pairs of the claims first.
+    """
     return {
-        "auto": "auto",
-        "search": "search",
+        "equal": equal(),
+        "search": learned(),
         "random weights": RandomWeightsSampler(),
-        "vote": "vote",
         "random": "random",
-        **{name: name for name in PAPER},
-        "badge": "badge",
+        "margin": "margin",
+        "oracle": "oracle",
+        **{name: name for name in PAPER if name != "margin"},
         "uncertainty_herding": "uncertainty_herding",
         "uncertainty_herding labeled": UncertaintyHerding(width="labeled"),
+        "badge": "badge",
+        "vote": "vote",
+        "paper": AutoALSampler(search="paper"),
     }
 
 
-#: Where each part runs: tasks, budgets, seeds.
+#: Where each part runs: tasks, budgets, seeds. No seed was looked at before.
 STUDY_TASKS = ["digits", "dna", "satellite", "fortunes_topic_minilm"]
-PLAN: dict[str, tuple[list[str], list[str], int]] = {
-    "claims": (TABULAR + EMBEDDINGS, ["low", "mid"], 10),
-    "field": (STUDY_TASKS, ["low", "mid"], 2),
+PLAN: dict[str, tuple[list[str], list[str], range]] = {
+    "claims": (TABULAR + EMBEDDINGS + IMAGES, ["low", "mid", "high"], range(20, 40)),
+    "trust": (TABULAR + EMBEDDINGS, ["low", "mid", "high"], range(40, 60)),
     "variants": (
         [f"{t}-{v}" for t in ("digits", "satellite") for v in ("noisy", "imbalanced")],
         ["low", "mid"],
-        10,
+        range(20, 40),
     ),
-    "noise": ([f"{t}-noisy" for t in ("digits", "satellite")], ["low"], 15),
-    "images": (IMAGES, ["low"], 3),
-    "candidates": (STUDY_TASKS, ["low", "mid"], 5),
-    "objectives": (STUDY_TASKS, ["low", "mid"], 4),
-    "builders": (STUDY_TASKS, ["low", "mid"], 3),
-    "small": (["digits", "digits-noisy", "breast_cancer", "wine"], ["low"], 5),
+    "ablations": (STUDY_TASKS, ["low", "mid"], range(60, 70)),
+    "figures": (STUDY_TASKS, ["low", "mid"], range(60, 70)),
+    "field": (STUDY_TASKS, ["low", "mid"], range(2)),
+    "builders": (STUDY_TASKS, ["low", "mid"], range(3)),
+    "small": (["digits", "digits-noisy", "breast_cancer", "wine"], ["low"], range(5)),
 }
-
-
-def plan(part: str) -> tuple[list[str], list[str], int]:
-    """Tasks, budgets and number of seeds of a part."""
-    return PLAN.get(part, (STUDY_TASKS, ["low"], 2))

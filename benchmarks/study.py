@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 from _answer import answer, headline
 from _figures import draw, draw_headline
-from _study import load, parts, plan
+from _study import PLAN, load, parts
 from _tables import by_setting, cost_of, differences, needed_table, overview
 from _verdicts import compared, comparison_table, verdict_table, verdicts
 
@@ -46,21 +46,25 @@ PAIRS = [
     ("search", "auto"),
     ("search", "random weights"),
 ]
-FIELDS = ["method", "task", "budget", "seed", "labels", "accuracy", "s_train", "s_query"]
+FIELDS = ["method", "task", "budget", "seed", "labels", "accuracy", "half", "s_train", "s_query"]
 
 
 def run(part: str, args) -> Results:
     """Run what is missing of a part; errors of single runs are shown, not fatal."""
-    names, budgets, n_seeds = plan(part)
+    names, budgets, seeds = PLAN[part]
     tasks = [load(name, args.data) for name in args.tasks or names]
+    methods = parts()[part]
+    if args.methods:
+        methods = {name: methods[name] for name in args.methods}
     warnings.simplefilter("ignore", SkautoalWarning)
     return compare(
-        parts()[part],
+        methods,
         tasks,
-        seeds=args.seeds or n_seeds,
+        seeds=list(seeds)[: args.seeds],
         budgets=args.budgets or budgets,
         out=args.out / part,
         n_jobs=args.jobs,
+        batch_seeds=args.batch_seeds,
         on_error="warn",
     )
 
@@ -155,6 +159,8 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seeds", type=int)
     parser.add_argument("--tasks", nargs="+")
+    parser.add_argument("--methods", nargs="+")
+    parser.add_argument("--batch-seeds", action="store_true", help="train nets of seeds together")
     parser.add_argument("--budgets", nargs="+")
     parser.add_argument("--keep", action="store_true", help="write the compact table")
     args = parser.parse_args()

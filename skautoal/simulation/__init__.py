@@ -4,6 +4,7 @@ The code is in three rooms, of which each imports only those before it: ``tasks`
 ``runs``, ``analysis``.
 """
 
+from .analysis._oracle_share import oracle_share
 from .analysis._plots import (
     plot_learning_curves,
     plot_penalty_matrix,
@@ -77,6 +78,7 @@ __all__ = [
     "method_table",
     "noisy_labels",
     "oracle_best",
+    "oracle_share",
     "paired_test",
     "penalties_of",
     "penalty_matrix",

@@ -39,6 +39,7 @@ def made_run(method, values, *, task="a", budget="low", seed=0, start=10, step=1
             accuracy=value,
             balanced_accuracy=value,
             log_loss=1 - value,
+            half_accuracy=value,
             picked=[number],
             class_histogram=[1, 2],
             strategy_weights=weights[number - 1] if number and weights else None,

@@ -8,7 +8,7 @@ from skautoal.simulation import Results, Round, SimulationResult, plot_critical_
 
 
 def run(method, seed):
-    rounds = [Round(n, 0.01 * method + 0.001 * seed, 0.5, 1.0, [], []) for n in (10, 20)]
+    rounds = [Round(n, 0.01 * method + 0.001 * seed, 0.5, 1.0, 0.5, [], []) for n in (10, 20)]
     return SimulationResult(f"m{method}", "digits", "low", seed, rounds, [0, 0], [0, 0])
 
 

@@ -53,7 +53,7 @@ def test_mutations(stored):
 
 
 @pytest.mark.parametrize(
-    "bomb", [b"[" * 10**6, b'{"a":' * 10**6, b"9" * 10**6, b'{"format":"skautoal-run-1"}']
+    "bomb", [b"[" * 10**6, b'{"a":' * 10**6, b"9" * 10**6, b'{"format":"skautoal-run-2"}']
 )
 def test_bombs(stored, bomb):
     stored.write_bytes(bomb)

@@ -48,6 +48,7 @@ _COLUMNS = {
     "worst_regret": _Column("behind the best, at most", _fixed(4)),
     "near_best": _Column("within 0.005 of the best", lambda value: f"{value:.0%}"),
     "mean_penalty": _Column("mean penalty", _fixed(2)),
+    "oracle_share": _Column("share of the oracle's gain", lambda value: f"{value:.0%}"),
     "difference": _Column("ahead of random", lambda value: f"{value:+.4f}"),
     "p": _Column("p", _p_value, _FEW),
     "p_holm": _Column("p (Holm)", _p_value, _FEW),

@@ -19,6 +19,7 @@ _LABELS = {
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",
     "log_loss": "log-loss",
+    "half_accuracy": "accuracy on half of the test set",
 }
 
 
@@ -36,7 +37,7 @@ def plot_learning_curves(
         The runs.
     setting : Setting
         Task and budget, one of ``results.settings``.
-    metric : {"accuracy", "balanced_accuracy", "log_loss"}, default="accuracy"
+    metric : {"accuracy", "balanced_accuracy", "log_loss", "half_accuracy"}, default="accuracy"
         Metric of the curves.
     ax : matplotlib Axes, optional
         Axes to draw on. By default those of a new figure.
@@ -71,7 +72,7 @@ def plot_penalty_matrix(
     ----------
     results : Results
         The runs, of at least two seeds. Methods that lack a setting are left out.
-    metric : {"accuracy", "balanced_accuracy", "log_loss"}, default="accuracy"
+    metric : {"accuracy", "balanced_accuracy", "log_loss", "half_accuracy"}, default="accuracy"
         Metric of the curves.
     ax : matplotlib Axes, optional
         Axes to draw on. By default those of a new figure.

@@ -29,7 +29,7 @@ def plot_critical_difference(
     ----------
     results : Results
         The runs. Methods that lack a setting are left out.
-    metric : {"accuracy", "balanced_accuracy", "log_loss"}, default="accuracy"
+    metric : {"accuracy", "balanced_accuracy", "log_loss", "half_accuracy"}, default="accuracy"
         Metric of the curves.
     alpha : float, default=0.05
         Significance level.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..runs._results import Results
+from ..runs._results import Results, Setting
 from ._statistics import confidence_interval
 
 #: Fewer seeds than this give no useful interval: with two, the 95 % interval of a mean is
@@ -49,6 +49,13 @@ def complete_methods(results: Results) -> Results:
     if not kept:
         raise ValueError("No method was run in all settings; select tasks or budgets first.")
     return results.select(kept)
+
+
+def in_setting(results: Results, setting: Setting) -> Results:
+    """Return the runs of one setting."""
+    return Results(
+        run for run in results if (run.task, run.budget) == (setting.task, setting.budget)
+    )
 
 
 def setting_means(results: Results, metric: str = "accuracy") -> np.ndarray:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..runs._results import Results, Setting
 from ..runs._words import listed
 from ._cells import Table, table_of
+from ._oracle_share import has_oracle
 from ._plots import plot_learning_curves, plot_penalty_matrix, plot_strategy_weights
 from ._rank_plot import plot_critical_difference
 from ._savings import cost_table, labels_saved
@@ -23,6 +24,13 @@ if TYPE_CHECKING:
 _AREA = (
     "Area: the area under the budget curve, that is the mean height of the curve of test accuracy"
     " over the number of labels."
+)
+
+_ORACLE = (
+    "The oracle knows the labels: in each round it buys the best of about 100 batches by their"
+    " true labels. The share of its gain is the gain of a method over random sampling, divided by"
+    " that of the oracle. Both are measured on the half of the test set that the oracle has not"
+    " seen."
 )
 
 
@@ -69,6 +77,8 @@ def sections_of(results: Results) -> list[Section]:
     ]
     found = [section for section in sections if section is not None]
     found[0].text.insert(0, _AREA)
+    if has_oracle(results):
+        found[0].text.insert(1, _ORACLE)
     return found
 
 
@@ -110,7 +120,7 @@ def _penalties(results: Results) -> list[Figure]:
 
 def _of_setting(results: Results, setting: Setting) -> Section:
     rows = [
-        {key: row[key] for key in ("method", "n_seeds", "aubc", "ci")}
+        {key: row[key] for key in ("method", "n_seeds", "aubc", "ci", "oracle_share")}
         for row in summary_table(results)
         if (row["task"], row["budget"]) == (setting.task, setting.budget)
     ]

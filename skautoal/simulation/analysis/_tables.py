@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from ..runs._results import Results, Setting
+from ._oracle_share import oracle_share
 from ._ranks import critical_difference, friedman_test, mean_ranks, regret, share_near_best
 from ._scores import (
     complete_methods,
+    in_setting,
     oriented_areas,
     seed_interval,
     setting_means,
@@ -26,18 +28,20 @@ def summary_table(results: Results, metric: str = "accuracy") -> list[dict[str, 
     ----------
     results : Results
         The runs.
-    metric : {"accuracy", "balanced_accuracy", "log_loss"}, default="accuracy"
+    metric : {"accuracy", "balanced_accuracy", "log_loss", "half_accuracy"}, default="accuracy"
         Metric of the curves.
 
     Returns
     -------
     rows : list of dict
-        Task, budget, method, number of seeds, mean area (``aubc``), and half the width of
-        its 95 % confidence interval (``ci``, NaN for fewer than three seeds).
+        Task, budget, method, number of seeds, mean area (``aubc``), half the width of
+        its 95 % confidence interval (``ci``, NaN for fewer than three seeds), and share of
+        the oracle's gain over random sampling (see :func:`oracle_share`).
 
     """
     rows = []
     for setting in results.settings:
+        shares = oracle_share(in_setting(results, setting))
         for method in results.methods:
             areas = [run.aubc(metric) for run in results.runs(method, setting)]
             if areas:
@@ -48,6 +52,7 @@ def summary_table(results: Results, metric: str = "accuracy") -> list[dict[str, 
                         "n_seeds": len(areas),
                         "aubc": float(np.mean(areas)),
                         "ci": float(seed_interval(areas)),
+                        "oracle_share": shares[method],
                     }
                 )
     return rows
@@ -70,7 +75,7 @@ def difference_table(
         The runs.
     method, reference : str
         Names of the two methods.
-    metric : {"accuracy", "balanced_accuracy", "log_loss"}, default="accuracy"
+    metric : {"accuracy", "balanced_accuracy", "log_loss", "half_accuracy"}, default="accuracy"
         Metric of the curves.
     test : {"wilcoxon", "t"}, default="wilcoxon"
         Test over seeds. With n seeds, no two-sided p value of ``"wilcoxon"`` is below
@@ -125,7 +130,7 @@ def method_table(
     candidates : list of str, optional
         Methods among which the best single candidate of each setting is sought. By
         default all methods.
-    metric : {"accuracy", "balanced_accuracy", "log_loss"}, default="accuracy"
+    metric : {"accuracy", "balanced_accuracy", "log_loss", "half_accuracy"}, default="accuracy"
         Metric of the curves.
     tolerance : float, default=0.005
         Largest difference of areas from the best method that counts as near.
@@ -134,8 +139,9 @@ def method_table(
     -------
     rows : list of dict
         Method, mean rank, mean area, mean and largest regret to the best single
-        candidate, share of settings in which it is near the best method, and mean penalty
-        (NaN with a single seed).
+        candidate, share of settings in which it is near the best method, mean penalty
+        (NaN with a single seed), and share of the oracle's gain over random sampling (see
+        :func:`oracle_share`).
 
     """
     results = complete_methods(results)
@@ -148,7 +154,7 @@ def method_table(
     penalties = None
     if len(results.seeds) > 1:
         penalties = penalties_of(results, metric)[1].mean(axis=0)
-    sign = sign_of(metric)
+    sign, shares = sign_of(metric), oracle_share(results)
     rows = [
         {
             "method": method,
@@ -158,6 +164,7 @@ def method_table(
             "worst_regret": float(behind[:, m].max()),
             "near_best": float(near[m]),
             "mean_penalty": float("nan") if penalties is None else float(penalties[m]),
+            "oracle_share": shares[method],
         }
         for m, method in enumerate(results.methods)
     ]
@@ -171,7 +178,7 @@ def rank_summary(results: Results, metric: str = "accuracy", alpha: float = 0.05
     ----------
     results : Results
         The runs. Methods that lack a setting are left out.
-    metric : {"accuracy", "balanced_accuracy", "log_loss"}, default="accuracy"
+    metric : {"accuracy", "balanced_accuracy", "log_loss", "half_accuracy"}, default="accuracy"
         Metric of the curves.
     alpha : float, default=0.05
         Significance level.
@@ -205,7 +212,7 @@ def penalties_of(results: Results, metric: str = "accuracy") -> tuple[list[str],
     ----------
     results : Results
         The runs, of at least two seeds.
-    metric : {"accuracy", "balanced_accuracy", "log_loss"}, default="accuracy"
+    metric : {"accuracy", "balanced_accuracy", "log_loss", "half_accuracy"}, default="accuracy"
         Metric of the curves.
 
     Returns

@@ -104,6 +104,8 @@ def _initialize(net: Any, X: Any, y: Any, seed: int) -> torch.Generator:
 class _Mask(nn.Module):
     """Dropout with a mask that is given."""
 
+    mask: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("mask", torch.ones(1))

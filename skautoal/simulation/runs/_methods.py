@@ -12,6 +12,7 @@ from ...samplers import AutoALSampler, StrategySampler
 from ...samplers._base import BaseSampler
 from ...search import Search
 from ...strategies import STRATEGIES, get_strategy
+from ._oracle import OracleSampler
 
 #: Names of methods that are AutoALSampler with certain parameters.
 AUTOAL: dict[str, dict[str, Any]] = {
@@ -20,6 +21,9 @@ AUTOAL: dict[str, dict[str, Any]] = {
     "vote": {"batch_builder": "top"},
     "paper": {"search": "paper"},
 }
+
+#: Name of the method that knows the labels of the pool.
+ORACLE = "oracle"
 
 _SAMPLER_METHODS = ("fit", "query", "teach", "predict_proba", "set_params")
 
@@ -34,11 +38,11 @@ def list_methods() -> list[str]:
     Examples
     --------
     >>> from skautoal.simulation import list_methods
-    >>> {"auto", "vote", "paper", "random", "badge"} <= set(list_methods())
+    >>> {"auto", "vote", "paper", "oracle", "random", "badge"} <= set(list_methods())
     True
 
     """
-    return [*AUTOAL, *_other_samplers(), *STRATEGIES]
+    return [*AUTOAL, ORACLE, *_other_samplers(), *STRATEGIES]
 
 
 def as_sampler(method: Any) -> Any:
@@ -66,6 +70,8 @@ def as_sampler(method: Any) -> Any:
 def _named_sampler(name: str) -> BaseSampler:
     if name in AUTOAL:
         return AutoALSampler(**AUTOAL[name])
+    if name == ORACLE:
+        return OracleSampler()
     if name in _other_samplers():
         return _other_samplers()[name]()
     try:

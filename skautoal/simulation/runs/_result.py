@@ -11,7 +11,7 @@ from ..._utils._frames import as_frame
 from ._curves import aubc
 
 #: Columns that measure the quality of a net.
-METRICS = ("accuracy", "balanced_accuracy", "log_loss")
+METRICS = ("accuracy", "balanced_accuracy", "log_loss", "half_accuracy")
 
 #: Columns that differ between two executions of the same run.
 SECONDS = ("seconds_train", "seconds_query")
@@ -26,7 +26,10 @@ class Round:
     n_labeled : int
         Number of labels that the net was trained on.
     accuracy, balanced_accuracy, log_loss : float
-        Scores on the test set.
+        Scores on the test set; of an oracle, on half of it.
+    half_accuracy : float
+        Accuracy on the half of the test set that an oracle of the same seed is scored on:
+        what to compare with it.
     picked : list of int
         Rows of the pool labelled in this round; the first samples in round 0.
     class_histogram : list of int
@@ -40,6 +43,7 @@ class Round:
     accuracy: float
     balanced_accuracy: float
     log_loss: float
+    half_accuracy: float
     picked: list[int]
     class_histogram: list[int]
     strategy_weights: dict[str, float] | None = None
@@ -95,7 +99,7 @@ class SimulationResult:
 
         Parameters
         ----------
-        metric : {"accuracy", "balanced_accuracy", "log_loss"}, default="accuracy"
+        metric : {"accuracy", "balanced_accuracy", "log_loss", "half_accuracy"}, default="accuracy"
             Name of the metric.
 
         Returns
@@ -112,7 +116,7 @@ class SimulationResult:
 
         Parameters
         ----------
-        metric : {"accuracy", "balanced_accuracy", "log_loss"}, default="accuracy"
+        metric : {"accuracy", "balanced_accuracy", "log_loss", "half_accuracy"}, default="accuracy"
             Name of the metric.
 
         Returns

@@ -178,7 +178,7 @@ class Results(Sequence[SimulationResult]):
 
         Parameters
         ----------
-        metric : {"accuracy", "balanced_accuracy", "log_loss"}, default="accuracy"
+        metric : {"accuracy", "balanced_accuracy", "log_loss", "half_accuracy"}, default="accuracy"
             Metric of the curves.
 
         Returns
@@ -203,7 +203,7 @@ class Results(Sequence[SimulationResult]):
         ----------
         setting : Setting
             Task and budget.
-        metric : {"accuracy", "balanced_accuracy", "log_loss"}, default="accuracy"
+        metric : {"accuracy", "balanced_accuracy", "log_loss", "half_accuracy"}, default="accuracy"
             Metric of the curves.
 
         Returns

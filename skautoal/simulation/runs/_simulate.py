@@ -14,6 +14,7 @@ from ...data._rows import n_samples, take_rows
 from ..tasks._budget import Budget
 from ..tasks._rows import draw_initial
 from ._methods import as_sampler, method_name
+from ._oracle import OracleSampler
 from ._result import Round, SimulationResult
 
 
@@ -36,6 +37,13 @@ def simulate(
     The net is trained from scratch in each round, on all labels so far. With the same
     ``random_state`` every method starts from the same samples, and its nets start from
     the same weights in each round: runs with the same seed are paired.
+
+    The method ``"oracle"`` is a ceiling for the others: in each round it tries out 100
+    batches of all batch builders and fast strategies on random parts of the pool, buys
+    each with its true labels, updates the linear head of the net in closed form, and keeps
+    the batch with the best head on one half of the test samples, stratified and drawn by the
+    seed. Its scores are those on the other half, and so is ``half_accuracy`` of every
+    method.
 
     Parameters
     ----------
@@ -92,6 +100,7 @@ def simulate(
     seed = draw_seed(random_state)
     classes = np.union1d(y_train, y_test)
     sampler = as_sampler(method).set_params(n_instances=n_instances, random_state=seed)
+    is_oracle = isinstance(sampler, OracleSampler)
     if net is not None:
         sampler.set_params(estimator=net)
     if sampler.get_params(deep=False).get("classes") is None:
@@ -99,6 +108,7 @@ def simulate(
     result = SimulationResult(method_name(method), "", budget.name, seed)
     picked = _first_rows(initial, y_train, n_initial, derive_seed(seed, "initial"))
     is_labeled = np.zeros(n_pool, dtype=bool)
+    judging, reporting = _halves(y_test, derive_seed(seed, "halves"))
     seconds_query, weights = 0.0, None
     for number in range(n_rounds + 1):
         is_labeled[picked] = True
@@ -109,7 +119,9 @@ def simulate(
         sampler = sampler.fit(X_new, y_new) if number == 0 else sampler.teach(X_new, y_new)
         seconds_fit = time.perf_counter() - start
         seconds_train = getattr(sampler, "timings_", {}).get("train", seconds_fit)
-        scores = score(sampler.predict_proba(X_test), sampler.classes_, y_test)
+        P = sampler.predict_proba(X_test)
+        half = score(P[reporting], sampler.classes_, y_test[reporting])
+        scores = half if is_oracle else score(P, sampler.classes_, y_test)
         histogram = np.bincount(
             np.searchsorted(classes, y_train[is_labeled]), minlength=len(classes)
         )
@@ -117,6 +129,7 @@ def simulate(
             Round(
                 n_labeled=int(is_labeled.sum()),
                 **scores,
+                half_accuracy=half["accuracy"],
                 picked=picked.tolist(),
                 class_histogram=histogram.tolist(),
                 strategy_weights=weights,
@@ -128,7 +141,11 @@ def simulate(
             pool = np.flatnonzero(~is_labeled)
             X_pool = take_rows(X_train, pool)
             start = time.perf_counter()
-            chosen = sampler.query(X_pool, n_instances)
+            if is_oracle:
+                X_judging = take_rows(X_test, judging)
+                chosen = sampler.buy(X_pool, y_train[pool], X_judging, y_test[judging])
+            else:
+                chosen = sampler.query(X_pool, n_instances)
             # What fit did besides training, for example a search, belongs to the query.
             seconds_query = time.perf_counter() - start + (seconds_fit - seconds_train)
             picked = pool[_checked(chosen, n_instances, len(pool), result.method)]
@@ -180,6 +197,13 @@ def _first_rows(initial: str | ArrayLike, y: np.ndarray, n: int, seed: int) -> n
             f" pool, 0..{len(y) - 1}; got {initial!r:.100}."
         )
     return rows.astype(np.int64)
+
+
+def _halves(y: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows by which an oracle judges, and those that its scores are of; stratified."""
+    rows = draw_initial(y, len(y), "balanced", np.random.RandomState(seed))
+    by_class = rows[np.argsort(np.unique(y[rows], return_inverse=True)[1], kind="stable")]
+    return np.sort(by_class[1::2]), np.sort(by_class[::2])
 
 
 def _checked(chosen: ArrayLike, n: int, n_pool: int, name: str) -> np.ndarray:

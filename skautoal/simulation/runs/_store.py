@@ -12,7 +12,7 @@ from dataclasses import asdict
 from functools import cache
 from importlib.metadata import version
 from itertools import pairwise
-from math import isfinite
+from math import isfinite, isnan
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -23,7 +23,7 @@ from ...exceptions import SkautoalWarning
 from ._result import METRICS, SECONDS, Round, SimulationResult
 from ._words import counted
 
-_FORMAT = "skautoal-run-1"
+_FORMAT = "skautoal-run-2"
 
 #: Distributions that the numbers of a run depend on, besides skautoal itself.
 _DEPENDENCIES = ("torch", "skorch", "scikit-learn", "scipy", "numpy", "joblib")
@@ -85,7 +85,8 @@ class RunStore:
         """Write a finished run."""
         record = asdict(result)
         record |= {"format": _FORMAT, "config": config, "software": software()}
-        # JSON has no NaN; a run without an error never produces one.
+        # JSON has no NaN. Times are unknown in runs that trained their nets together.
+        record |= {column: _without_nan(record[column]) for column in SECONDS}
         text = json.dumps(record, allow_nan=False)
         write_whole(self._path(key_of(config)), text)
 
@@ -146,6 +147,9 @@ def _read(path: Path) -> SimulationResult:
         rounds = [Round(**row) for row in record["rounds"]]
         result = SimulationResult(**{name: record[name] for name in columns}, rounds=rounds)
         _check_types(result)
+        for column in SECONDS:
+            known = [float("nan") if value is None else value for value in getattr(result, column)]
+            setattr(result, column, known)
         key = key_of(result.config)
     except (KeyError, TypeError, ValueError, RecursionError) as exc:
         raise _UnusableFile(f"is not a complete run of skautoal ({exc!r:.300})") from exc
@@ -155,6 +159,10 @@ def _read(path: Path) -> SimulationResult:
     if len(lengths) != 1:
         raise _UnusableFile("is not a complete run of skautoal (columns differ in length)")
     return result
+
+
+def _without_nan(values: list[float]) -> list[float | None]:
+    return [None if isnan(value) else value for value in values]
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -173,7 +181,7 @@ def _check_types(result: SimulationResult) -> None:
         and isinstance(software, dict)
         and all(isinstance(version, str) for version in software.values())
         and (result.seed is None or _is_integer(result.seed))
-        and all(map(_is_number, seconds))
+        and all(second is None or _is_number(second) for second in seconds)
         and all(_is_number(row[metric]) for row, _ in rows for metric in METRICS)
         and all(_is_integer(row["n_labeled"]) for row, _ in rows)
         and all(

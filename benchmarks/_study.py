@@ -140,7 +140,9 @@ def parts() -> dict[str, dict]:
             # Figures 3 to 5 of the paper: objective, loss prediction, number of candidates.
             "search": learned(),
             "loss prediction": learned(loss_prediction=True),
-            **{f"paper{n}": learned(strategies=PAPER[:n]) for n in (1, 3, 5)},
+            **{
+                f"paper{n}": AutoALSampler(strategies=PAPER[:n], search=Search()) for n in (1, 3, 5)
+            },
             "paper": AutoALSampler(search="paper"),
             "equal": equal(),
         },

@@ -99,7 +99,9 @@ _NAMES = {
     "campaign._learner": "Learner, Round as CampaignRound",
     "campaign._state": "CampaignState, MAX_STEP, kappa",
     # Simulation: tasks, runs, tables.
+    "simulation.runs._batched_training": "fit_nets",
     "simulation.runs._compare": "one_thread",
+    "simulation.runs._oracle": "OracleSampler, ridge",
     "simulation.analysis._export": "overview, write_tables",
     "simulation.analysis._origin": "origin_of",
     "simulation.analysis._rank_plot": "cliques",
@@ -108,6 +110,8 @@ _NAMES = {
     "simulation.runs._plan": "plan_runs",
     "simulation.runs._simulate": "score",
     "simulation.runs._store": "RunStore",
+    "simulation.runs._together": "run_together",
+    "simulation.tasks._nets": "ShuffledBatches",
     "simulation.tasks._rows": "draw_initial",
 }
 

@@ -12,11 +12,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from sklearn.base import clone
+from skorch import NeuralNetClassifier
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from ..._utils._rng import isolated_rng
-from ...nets._training import avoid_single_row_batch
+from ...nets._training import avoid_single_row_batch, initialize_net
 from ..tasks._nets import ShuffledBatches
 
 #: Layers that do the same to each sample, whatever other samples are in the minibatch.
@@ -39,16 +41,19 @@ def why_not_batched(net: Any) -> str | None:
     reason : str or None
 
     """
+    if type(net) is not NeuralNetClassifier:
+        return f"it is a {type(net).__name__}, which may train in its own way"
     if net.iterator_train is not ShuffledBatches:
         return "its 'iterator_train' is not that of standard_net"
     if net.train_split is not None or net.callbacks:
         return "it has callbacks or a 'train_split'"
     if net.optimizer not in _OPTIMIZERS:
         return f"its optimizer is none of {[cls.__name__ for cls in _OPTIMIZERS]}"
+    if "optimizer__param_groups" in net.get_params(deep=False):
+        return "its optimizer has parameter groups"
     if net.criterion is not nn.CrossEntropyLoss:
         return "its criterion is not CrossEntropyLoss"
-    with isolated_rng(0, net.device or "cpu"):
-        module = copy.deepcopy(net).initialize().module_
+    module = initialize_net(clone(net), 0).module_
     for layer in module.modules():
         if next(layer.children(), None) is None and type(layer) not in _LAYERS:
             return f"its module holds a {type(layer).__name__}"
@@ -79,8 +84,9 @@ def fit_nets(nets: Sequence[Any], X: Sequence[Any], y: Sequence[Any], seeds: Seq
     device = next(net.module_.parameters()).device
     samples = torch.stack([torch.as_tensor(part, device=device) for part in X])
     labels = torch.stack([torch.as_tensor(part, device=device) for part in y])
-    program = _Program([n.module_ for n in nets])
-    optimizer = net.optimizer(program.trained(), **net.optimizer_.defaults)
+    program = _Program([n.module_ for n in nets], net.criterion_)
+    _, options = net.get_params_for_optimizer("optimizer", net.module_.named_parameters())
+    optimizer = net.optimizer(program.trained(), **options)
     n, along = samples.shape[1], torch.arange(len(nets), device=device)[:, None]
     for _ in range(net.max_epochs):
         orders = torch.stack([torch.randperm(n, generator=g) for g in generators]).to(device)
@@ -124,7 +130,7 @@ class _Program:
 
     """
 
-    def __init__(self, modules: Sequence[nn.Module]) -> None:
+    def __init__(self, modules: Sequence[nn.Module], criterion: nn.Module) -> None:
         named = [dict(module.named_parameters()) for module in modules]
         self.parameters = {
             name: torch.stack([params[name].detach() for params in named]).requires_grad_(
@@ -141,6 +147,7 @@ class _Program:
         for name in self._drops:
             parent, _, child = name.rpartition(".")
             setattr(self._module.get_submodule(parent), child, _Mask())
+        self._criterion = criterion
         self._shapes: dict[int, list[tuple[str, torch.Size]]] = {}
         self._losses = torch.func.vmap(self._loss)
 
@@ -156,7 +163,7 @@ class _Program:
         self, parameters: dict[str, Tensor], masks: dict[str, Tensor], x: Tensor, y: Tensor
     ) -> Tensor:
         output = functional_call(self._module, (parameters, masks), (x,))
-        return nn.functional.cross_entropy(output, y)
+        return self._criterion(output, y)
 
     def _masks(self, x: Tensor, generators: Sequence[torch.Generator]) -> dict[str, Tensor]:
         size = x.shape[1]

@@ -42,6 +42,7 @@ def compare_methods(options: argparse.Namespace) -> None:
     run_plan(
         plan,
         n_jobs=options.jobs,
+        batch_seeds=options.batch_seeds,
         on_error="warn" if options.keep_going else "raise",
         verbose=int(not options.quiet),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from collections import Counter
@@ -87,8 +88,10 @@ def _finished_costs(plan: Plan) -> dict[tuple[str, str, str], Cost]:
     found: dict[tuple[str, str, str], list[Cost]] = {}
     for number, result in plan.finished.items():
         job = plan.jobs[number]
-        if job.budget.name != FULL:
-            found.setdefault(key_of(job), []).append(_cost(result))
+        cost = _cost(result)
+        # Times are unknown in runs that trained their nets together.
+        if job.budget.name != FULL and not math.isnan(cost.train + cost.query):
+            found.setdefault(key_of(job), []).append(cost)
     return {
         key: Cost(*np.mean([[c.train, c.query, c.n_labels] for c in costs], axis=0))
         for key, costs in found.items()

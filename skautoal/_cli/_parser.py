@@ -141,6 +141,11 @@ def _add_compare(commands: Any) -> None:
     )
     compare.add_argument("--jobs", type=int, help="runs at a time; -1 for one a core (default: 1)")
     compare.add_argument(
+        "--batch-seeds",
+        action="store_true",
+        help="train the nets of all seeds together: faster for small layers, times unknown",
+    )
+    compare.add_argument(
         "--full-data",
         action="store_true",
         help="train on each whole pool as well, to count labels saved",

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from skautoal import AutoALSampler, Search
 from skautoal.exceptions import SkautoalWarning
 from skautoal.modules import MLP
-from skautoal.simulation import Budget, compare, load_results, standard_net
+from skautoal.simulation import Budget, compare, load_results, standard_net, write_report
 from tests._internals import ShuffledBatches, fit_net, fit_nets, fresh_net, run_together
 from tests.simulation._tiny import tiny_task
 
@@ -167,6 +167,10 @@ def test_runs_are_those_of_the_loop(tmp_path):
     assert np.isnan(kept[0].seconds_query).all()
     again = compare(METHODS, task, **options, batch_seeds=True, out=tmp_path)
     assert again.rows(seconds=False) == batched.rows(seconds=False)
+    write_report(kept, tmp_path / "report.md")
+    assert "## Cost" not in (tmp_path / "report.md").read_text()
+    write_report(loop, tmp_path / "report.md")
+    assert "## Cost" in (tmp_path / "report.md").read_text()
 
 
 def test_a_run_that_fails_does_not_stop_the_others():

@@ -67,7 +67,8 @@ def cost_table(results: Results, reference: str = "entropy") -> list[dict[str, A
     -------
     rows : list of dict
         Method, median seconds of a query (mean over settings), and the mean ratio of
-        medians to those of the reference (NaN without runs of the reference).
+        medians to those of the reference (NaN without runs of the reference). Runs with
+        unknown times are left out (see ``batch_seeds`` of :func:`compare`).
 
     """
     seconds = np.full((len(results.settings), len(results.methods)), np.nan)
@@ -75,6 +76,7 @@ def cost_table(results: Results, reference: str = "entropy") -> list[dict[str, A
         for m, method in enumerate(results.methods):
             # Round 0 has no query.
             queries = [t for run in results.runs(method, setting) for t in run.seconds_query[1:]]
+            queries = [t for t in queries if not np.isnan(t)]
             if queries:
                 seconds[s, m] = np.median(queries)
     base = np.full((len(results.settings), 1), np.nan)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -179,11 +180,14 @@ def _labels(results: Results) -> Section | None:
     return Section("Labels saved", [text], table_of([_with_setting(row, results) for row in rows]))
 
 
-def _cost(results: Results) -> Section:
+def _cost(results: Results) -> Section | None:
     rows = [
         {"method": row["method"], "seconds": row["seconds"], "times": row["ratio"]}
         for row in sorted(cost_table(results), key=lambda row: row["seconds"])
+        if not math.isnan(row["seconds"])
     ]
+    if not rows:
+        return None
     text = "Median time of a query, without the training of the net."
     return Section("Cost", [text], table_of(rows))
 

@@ -111,8 +111,6 @@ def compare(
     if on_error not in ("raise", "warn"):
         raise ValueError(f"'on_error' must be 'raise' or 'warn'; got {on_error!r}.")
     plan = plan_runs(methods, tasks, seeds=seeds, budgets=budgets, full_data=full_data, out=out)
-    if batch_seeds:
-        _check_batched(plan)
     if verbose and plan.finished:
         total = counted(len(plan.jobs), "run")
         print(f"{len(plan.finished)} of {total} found in {out}", file=sys.stderr)
@@ -130,6 +128,8 @@ def run_plan(
     batch_seeds: bool = False,
 ) -> Results:
     """Do the missing runs of a plan; the parameters are those of :func:`compare`."""
+    if batch_seeds:
+        _check_batched(plan)
     finished, total = dict(plan.finished), len(plan.jobs)
     todo = [(number, job) for number, job in enumerate(plan.jobs) if number not in finished]
     units = _by_setting(todo) if batch_seeds else [[numbered] for numbered in todo]

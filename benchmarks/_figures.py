@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from _names import method_name, renamed, renamed_setting
+from _names import DEFAULT, method_name, renamed, renamed_setting
 
 from skautoal.simulation import (
     Results,
@@ -16,16 +16,16 @@ from skautoal.simulation import (
     plot_penalty_matrix,
 )
 
-_CURVES = ["auto", "vote", "margin", "badge", "uncertainty_herding", "random"]
+_CURVES = ["search", "equal", "oracle", "margin", "uncertainty_herding", "random"]
 _SETTINGS = [
     Setting("digits", "low"),
     Setting("dna", "low"),
     Setting("fortunes_topic_minilm", "low"),
-    Setting("letter", "mid"),
+    Setting("segment", "low"),
 ]
 
 
-_HEADLINE = {"auto": "AutoAL (default)", "margin": "margin sampling", "random": "random sampling"}
+_HEADLINE = {DEFAULT: "AutoAL (default)", "margin": "margin sampling", "random": "random sampling"}
 
 
 def mean_curves(claims: Results, budget: str = "low") -> tuple[np.ndarray, dict[str, np.ndarray]]:
@@ -52,8 +52,8 @@ def draw_headline(claims: Results, path: Path) -> None:
 
     labels, curves = mean_curves(claims)
     figure, ax = plt.subplots(figsize=(7, 3.8), layout="constrained")
-    colours = {"auto": "tab:blue", "margin": "tab:green", "random": "0.45"}
-    shifts = {"auto": 0.0, "margin": 0.6, "random": -0.6}  # names that are near each other
+    colours = {DEFAULT: "tab:blue", "margin": "tab:green", "random": "0.45"}
+    shifts = {DEFAULT: 0.0, "margin": 0.6, "random": -0.6}  # names that are near each other
     for method, values in curves.items():
         mean, half = 100 * values.mean(axis=0), 100 * confidence_interval(values.T)
         ax.plot(labels, mean, color=colours[method], linewidth=2.2, marker="o", markersize=4)
@@ -66,7 +66,7 @@ def draw_headline(claims: Results, path: Path) -> None:
             _HEADLINE[method],
             color=colours[method],
             va="center",
-            weight="bold" if method == "auto" else "normal",
+            weight="bold" if method == DEFAULT else "normal",
         )
     ax.set(xlabel="labels per class", ylabel="accuracy in %", xlim=(0.8, labels[-1] + 3.2))
     ax.set_xticks(labels)

@@ -6,13 +6,18 @@ import copy
 
 from skautoal.simulation import Results, Setting
 
+#: The method of the study that AutoALSampler() is. The rule of the page decides it.
+DEFAULT = "equal"
+
 #: Methods whose names in the kept tables say too little.
 METHODS = {
-    "auto": "AutoAL (default)",
+    "equal": "AutoAL, equal weights",
     "search": "AutoAL, learned weights",
     "random weights": "AutoAL, random weights",
     "randomweights": "AutoAL, random weights",
+    "auto": "AutoAL, equal weights",
     "vote": "equal weights, highest scores",
+    "paper": "AutoAL as in the paper",
     "fixedmixture": "fixed mixture, highest scores",
     "randomstrategy": "a random strategy each round",
     "uncertainty_herding labeled": "uncertainty_herding (labels)",
@@ -20,29 +25,13 @@ METHODS = {
 
 #: The same for the parts of the study that vary one thing.
 VARIED = {
-    "objectives": {"vote": "none (equal weights)"},
-    "utilities": {"rank": "ranks", "binary": "zeros and ones"},
-    "search_net": {
-        "global": "one weight per strategy",
-        "location": "small perceptron",
-        "utilities": "small perceptron",
-        "utilities+loss": "small perceptron, loss prediction",
-        "module": "copy of the net",
-        "module+loss": "copy of the net, loss prediction",
+    "ablations": {"search": "all repairs", "equal": "equal weights"},
+    "figures": {
+        "search": "all seven candidates",
+        **{f"paper{n}": f"the first {n} candidate{'s' * (n > 1)}" for n in (1, 3, 5)},
+        "equal": "equal weights",
     },
-    "tau": {
-        "annealed": "falling from 0.5 to 0.05",
-        "sharp": "0.05 throughout",
-        "soft": "0.5 throughout",
-    },
-    "warm_start": {"cold": "new in each round", "warm": "averaged with the previous round"},
-    "splits": {f"splits={n}": f"{n} split{'s' * (n > 1)}" for n in (1, 5, 10)},
-    "candidates": {
-        **{f"paper{n}": f"the first {n} of the paper" for n in (1, 3, 5, 7)},
-        "margin": "margin",
-        "margin+typiclust": "margin, typiclust",
-        "modern5": "margin, badge, typiclust, uncertainty_herding, bald",
-    },
+    "trust": {f"{n} labels": f"{n} labels a class" for n in (20, 50, 100)},
 }
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from _names import method_name, task_name
+from _names import DEFAULT, method_name, task_name
 
-from skautoal.simulation import Results, labels_to_reach, mean_ranks
+from skautoal.simulation import Results, labels_to_reach, mean_ranks, oracle_share
 
 HALF_A_POINT = 0.005
 
@@ -32,12 +32,18 @@ def setting_means(results: Results) -> np.ndarray:
 
 
 def overview(results: Results, part: str = "claims") -> str:
-    """Return a table with a row for each method over all settings, best mean rank first."""
+    """Return a table with a row for each method over all settings, best mean rank first.
+
+    The last column, the share of the oracle's gain over random sampling, is there where the
+    oracle ran.
+    """
     whole = complete(results)
     means = setting_means(whole)
     ranks = mean_ranks(means) if means.shape[1] > 1 else np.ones(1)
     behind = means.max(1, keepdims=True) - means
     n = len(means)
+    has_oracle = {"oracle", "random"} <= set(whole.methods)
+    shares = oracle_share(whole)
     rows = [
         [
             method_name(whole.methods[m], part),
@@ -45,25 +51,31 @@ def overview(results: Results, part: str = "claims") -> str:
             f"{ranks[m]:.2f}",
             f"{100 * behind[:, m].max():.1f}",
             f"{(behind[:, m] <= HALF_A_POINT).sum()} of {n}",
+            *([f"{shares[whole.methods[m]]:.0%}"] if has_oracle else []),
         ]
         for m in np.argsort(ranks, kind="stable")
     ]
-    text = table(["method", "AUBC", "mean rank", "worst case", "near best"], rows)
+    head = ["method", "AUBC", "mean rank", "worst case", "near best"]
+    text = table([*head, "of the oracle's gain"] if has_oracle else head, rows)
     left = sorted(set(results.methods) - set(whole.methods))
     return f"{text}\n\nNot run in every setting: {', '.join(left)}." if left else text
 
 
 def by_setting(results: Results, methods: Sequence[str]) -> str:
-    """Return a table of the area of some methods, with a row for each setting."""
-    means = setting_means(results.select(methods))
-    rows = [
-        [f"{task_name(s.task)}, {s.budget}", *(f"{100 * mean:.1f}" for mean in row)]
-        for s, row in zip(results.settings, means, strict=True)
-    ]
+    """Return a table of the area of some methods, with a row for each setting.
+
+    Areas are means over the seeds of each method; a cell is empty where a method did not run.
+    """
+    chosen = results.select(methods)
+    rows = []
+    for setting in chosen.settings:
+        found = [[run.aubc() for run in chosen.runs(method, setting)] for method in methods]
+        cells = [f"{100 * np.mean(areas):.1f}" if areas else "" for areas in found]
+        rows.append([f"{task_name(setting.task)}, {setting.budget}", *cells])
     return table(["data set, budget", *map(method_name, methods)], rows)
 
 
-def labels_needed(results: Results, baseline: str, method: str = "auto") -> list[tuple]:
+def labels_needed(results: Results, baseline: str, method: str = DEFAULT) -> list[tuple]:
     """Return the labels with which a method reaches the last accuracy of a baseline.
 
     Mean curves over the seeds are used, with straight lines between the rounds.
@@ -78,6 +90,8 @@ def labels_needed(results: Results, baseline: str, method: str = "auto") -> list
     rows = []
     for setting in results.settings:
         n_labeled, curves = results.curves(setting)
+        if not {baseline, method} <= set(curves):
+            continue
         target = curves[baseline].mean(axis=0)[-1]
         needed = labels_to_reach(n_labeled, curves[method].mean(axis=0), target)
         rows.append((setting, needed, int(n_labeled[-1])))
@@ -129,28 +143,3 @@ def differences(found: dict[str, dict]) -> str:
     ]
     names = [f"{task_name(s.task)}, {s.budget}" for s in settings]
     return table(["points ahead of the default", *names], rows)
-
-
-def cost_of(results: Results) -> str:
-    """Return a table of the median seconds of a query, and their multiple of an entropy query."""
-    seconds, ratios = query_seconds(results)
-    rows = [
-        [method_name(results.methods[m]), f"{np.median(seconds[m]):.3f}", f"{ratios[m]:.1f}"]
-        for m in np.argsort(seconds.mean(1))
-    ]
-    return table(["method", "seconds a query", "times entropy"], rows)
-
-
-def query_seconds(results: Results) -> tuple[np.ndarray, np.ndarray]:
-    """Return seconds of a query (n_methods, n_settings), and median ratios to entropy."""
-    seconds = np.array(
-        [
-            [
-                np.median([run.seconds_query[-1] for run in results.runs(method, setting)])
-                for setting in results.settings
-            ]
-            for method in results.methods
-        ]
-    )
-    entropy = seconds[results.methods.index("entropy")]
-    return seconds, np.median(seconds / entropy, axis=1)

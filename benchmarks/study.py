@@ -2,13 +2,14 @@
 
 Every part compares methods on the same tasks, budgets and seeds. Finished runs are kept
 in a folder, so that a second call goes on; a compact table of them (a row a run: method,
-task, budget, seed, labels and accuracy of each round, seconds) is what the repository
+task, budget, seed, labels and accuracy of each round, on the test set and on the half of it
+that the oracle is scored on) is what the repository
 holds and what the tables are made of.
 
     python benchmarks/study.py run small                  # the main table, small: minutes
     python benchmarks/study.py run claims --data ../shared/data --keep
     python benchmarks/study.py show claims                # tables of the results kept here
-    python benchmarks/study.py verdicts                   # the claims P1 to P5
+    python benchmarks/study.py verdicts                   # the claims Q1 to Q6
     python benchmarks/study.py page                       # answer, tables, figures of the docs
 """
 
@@ -21,12 +22,11 @@ import warnings
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
 from _answer import answer, headline
 from _figures import draw, draw_headline
 from _study import PLAN, load, parts
-from _tables import by_setting, cost_of, differences, needed_table, overview
-from _verdicts import compared, comparison_table, verdict_table, verdicts
+from _tables import by_setting, needed_table, overview
+from _verdicts import comparison_table, gains, verdict_table, verdicts
 
 from skautoal.exceptions import SkautoalWarning
 from skautoal.simulation import Results, SimulationResult, compare
@@ -36,17 +36,18 @@ KEPT = Path(__file__).parent / "results" / "study"
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 #: Methods and pairs that have columns and rows of their own on the page.
-SHOWN = ["auto", "search", "margin", "badge", "uncertainty_herding", "random"]
+SHOWN = ["equal", "search", "oracle", "margin", "uncertainty_herding", "random"]
 PAIRS = [
-    ("auto", "random"),
-    ("auto", "margin"),
-    ("auto", "badge"),
-    ("auto", "uncertainty_herding"),
-    ("auto", "vote"),
-    ("search", "auto"),
+    ("search", "equal"),
     ("search", "random weights"),
+    ("equal", "random"),
+    ("equal", "margin"),
+    ("equal", "uncertainty_herding"),
+    ("equal", "vote"),
+    ("equal", "paper"),
 ]
-FIELDS = ["method", "task", "budget", "seed", "labels", "accuracy", "half", "s_train", "s_query"]
+BUDGETS = ["low", "mid", "high"]
+FIELDS = ["method", "task", "budget", "seed", "labels", "accuracy", "half"]
 
 
 def run(part: str, args) -> Results:
@@ -87,8 +88,7 @@ def keep(part: str, results: Results) -> Path:
                     "seed": result.seed,
                     "labels": " ".join(map(str, result.n_labeled)),
                     "accuracy": " ".join(f"{value:.4f}" for value in result.curve()),
-                    "s_train": f"{np.median(result.seconds_train):.3f}",
-                    "s_query": f"{np.median(result.seconds_query[1:]):.3f}",
+                    "half": " ".join(f"{value:.4f}" for value in result.curve("half_accuracy")),
                 }
             )
     return path
@@ -101,31 +101,28 @@ def kept(part: str) -> Results:
     results = []
     for row in rows:
         result = SimulationResult(row["method"], row["task"], row["budget"], int(row["seed"]))
-        pairs = zip(row["labels"].split(), row["accuracy"].split(), strict=True)
-        for n_labeled, accuracy in pairs:
-            nan = float("nan")
-            result.rounds.append(Round(int(n_labeled), float(accuracy), nan, nan, [], []))
-        result.seconds_train = [float(row["s_train"])] * len(result.rounds)
-        result.seconds_query = [float(row["s_query"])] * len(result.rounds)
+        columns = (row[name].split() for name in ("labels", "accuracy", "half"))
+        for n_labeled, accuracy, half in zip(*columns, strict=True):
+            scores = float(accuracy), *2 * [float("nan")], float(half)
+            result.rounds.append(Round(int(n_labeled), *scores, [], []))
         results.append(result)
     return Results(results)
 
 
 def blocks(found: dict[str, Results]) -> dict[str, str]:
     """Return everything on the pages that is made of the kept tables, by name."""
-    claims, variants, noise = found["claims"], found["variants"], found["noise"]
-    ahead = {m: compared(noise, m, "auto") for m in noise.methods if m != "auto"}
+    claims, variants, trust = found["claims"], found["variants"], found["trust"]
     return {
-        **{part: overview(results, part) for part, results in found.items()},
+        **{part: overview(results, part) for part, results in found.items() if part != "claims"},
+        **{budget: overview(claims.select(budgets=[budget])) for budget in BUDGETS},
         "headline": headline(claims),
         "answer": answer(claims, variants),
         "needed": needed_table(claims, ["random", "margin"]),
-        "verdicts": verdict_table(verdicts(claims, variants, found["field"])),
+        "verdicts": verdict_table(verdicts(claims, variants, trust)),
         "pairs": comparison_table(claims, PAIRS),
         "settings": by_setting(claims, SHOWN),
+        "learning": gains(claims),
         "harder": by_setting(variants, variants.methods),
-        "noisy": differences(ahead),
-        "cost": cost_of(claims),
     }
 
 
@@ -168,7 +165,7 @@ def main() -> None:
     if unknown:
         parser.error(f"there are no parts {unknown}; there are {sorted(parts())}")
     if args.command == "verdicts":
-        print(verdict_table(verdicts(*map(kept, ("claims", "variants", "field")))))
+        print(verdict_table(verdicts(*map(kept, ("claims", "variants", "trust")))))
         return
     if args.command == "page":
         write_pages()

@@ -11,12 +11,14 @@ from ..samplers import StrategySampler
 from ..simulation import list_methods
 from ..simulation.runs._methods import as_sampler
 
-#: AutoALSampler stands behind several names, so its docstring cannot tell them apart.
+#: AutoALSampler stands behind several names, so its docstring cannot tell them apart; the
+#: oracle has no class that users see.
 _CONFIGURATIONS = {
     "auto": "AutoALSampler with its defaults: several strategies with equal weights.",
     "search": "AutoALSampler that learns the weights of its strategies in each round.",
     "vote": "AutoALSampler with equal weights; takes the samples of highest utility.",
     "paper": "AutoALSampler as in the paper of AutoAL: its strategies, learned weights.",
+    "oracle": "Ceiling for comparisons: buys the best of 100 batches by their true labels.",
 }
 _WIDEST = 100
 _ROLE = re.compile(r":\w+:`~?([^`]+)`")
@@ -39,6 +41,7 @@ def print_methods() -> None:
             )
         )
     print("\nGive names to 'skautoal query --strategy' or 'skautoal compare --strategies'.")
+    print("Only 'skautoal compare' has the labels that the oracle needs.")
 
 
 def summary(name: str) -> str:

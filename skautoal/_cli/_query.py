@@ -8,7 +8,7 @@ import numpy as np
 
 from ..samplers import BaseSampler
 from ..simulation import standard_net
-from ..simulation.runs._methods import as_sampler
+from ..simulation.runs._methods import ORACLE, as_sampler
 from ..simulation.tasks._scaling import scale_inputs
 from ._outputs import check_output_file
 from ._picks import check_format, write_picks
@@ -21,6 +21,11 @@ def query(options: argparse.Namespace) -> None:
     check_output_file(options.out, "--out", (options.labeled, options.pool))
     if options.n_instances < 1:
         raise ValueError(f"--n-instances must be at least 1; got {options.n_instances}.")
+    if options.strategy == ORACLE:
+        raise ValueError(
+            "--strategy: the oracle needs the labels of the pool, so that only 'skautoal compare'"
+            " can run it. Choose a method that 'skautoal list' names."
+        )
     sampler = as_sampler(options.strategy)
     labeled = read_labeled(options.labeled, options.label_column)
     pool = read_pool(options.pool, labeled)

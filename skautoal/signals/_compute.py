@@ -11,7 +11,7 @@ from ..nets import _net
 from ._net_source import NetSource
 from ._signals import Signals
 
-_OF_LABELED = ("n_passes", "seed", "chunk_size")  # options of the labelled samples, too
+_OF_LABELED = ("n_passes", "seed", "chunk_size", "columns_read")  # options of the labelled samples, too
 
 
 def compute_signals(

@@ -50,6 +50,11 @@ class Tuple(Layer):
         return super().forward(X), X
 
 
+class InPlace(Layer):
+    def forward(self, X):
+        return super().forward(X.mul_(2).clamp_(min=-9))
+
+
 class Noisy(Layer):
     """Draws random numbers in evaluation mode, too."""
 
@@ -107,6 +112,16 @@ class Breaks(Layer):
         return NoGradient.apply(super().forward(X))
 
 
+class InNumPy(Layer):
+    def forward(self, X):
+        return super().forward(torch.as_tensor(np.tanh(X.numpy())))
+
+
+class Own(Layer):
+    def forward(self, X):
+        raise LookupError("an error of its own")
+
+
 class OutOfMemory(Layer):
     """Has room for so many rows at a time."""
 
@@ -127,7 +142,7 @@ def test_columns_that_are_read_are_found(table, kind, device):
     assert read.tolist() == [True] * N_READ + [False] * 2
 
 
-@pytest.mark.parametrize("module", [Probabilities, OneOutput, Tuple, Noisy])
+@pytest.mark.parametrize("module", [Probabilities, OneOutput, Tuple, InPlace, Noisy])
 def test_every_kind_of_output(table, module):
     assert columns_read(make_net(module), table).tolist() == [True] * N_READ + [False] * 2
 
@@ -142,7 +157,7 @@ def test_every_column_counts_where_all_are_read(table):
     assert columns_read(linear_net(N_FEATURES, 3), table) is None
 
 
-@pytest.mark.parametrize("module", [Category, Detached, Constant, NoInput, Breaks])
+@pytest.mark.parametrize("module", [Category, Detached, Constant, NoInput, Breaks, InNumPy])
 def test_every_column_counts_where_the_gradient_does_not_say(table, module):
     assert columns_read(make_net(module), table) is None
 
@@ -167,8 +182,9 @@ def test_every_column_counts_where_samples_are_no_table_of_numbers(X):
     assert sizes == []
 
 
-def test_every_column_counts_where_the_module_fails(table):
-    assert columns_read(first_columns(), table[:, :3]) is None
+def test_an_error_of_the_module_is_told(table):
+    with pytest.raises(LookupError, match="an error of its own"):
+        columns_read(make_net(Own), table)
 
 
 def test_a_compiled_net_is_not_compiled_again(table):

@@ -35,7 +35,7 @@ def columns_read(net: Any, X: Any) -> np.ndarray | None:
         also change nothing when the samples swap them. None where every column counts:
         because the net reads all of them; because it seems to read none; or because that
         cannot be found out, for samples that are no floating-point table and for nets that
-        are compiled, have no gradients, or fail.
+        are compiled or have no gradients.
 
     """
     is_array = isinstance(X, Tensor) or (isinstance(X, np.ndarray) and X.dtype.kind == "f")
@@ -49,7 +49,9 @@ def columns_read(net: Any, X: Any) -> np.ndarray | None:
         try:
             x = input_tensor(net, take_rows(X, rows), slice(None))
             return _columns_read(net, x, step) if x.is_floating_point() else None
-        except Exception as exc:  # of the user's module: what it predicts does not need this
+        except (MemoryError, RuntimeError) as exc:
+            # torch refuses with a RuntimeError. Other errors are the module's own, and are
+            # told as they are in training: hidden, they would change picks unnoticed.
             if not is_out_of_memory(exc):
                 return None
         step //= 2  # outside the except block, so that the tensors in the traceback are freed
@@ -81,11 +83,17 @@ def _gradient(net: Any, x: Tensor) -> Tensor:
     generator = torch.Generator().manual_seed(_SEED)
     weights = 1 + torch.rand(output.shape[1], generator=generator)
     total = (output * weights.to(output)).sum()
-    (gradient,) = torch.autograd.grad(total, x, allow_unused=True)
+    try:
+        (gradient,) = torch.autograd.grad(total, x, allow_unused=True)
+    except Exception as exc:  # of any kind, from the module's own functions
+        if is_out_of_memory(exc):
+            raise
+        return torch.ones_like(x)  # every column counts: predictions need no gradient
     return torch.zeros_like(x) if gradient is None else gradient
 
 
 def _prediction(net: Any, x: Tensor) -> Tensor:
     """Return the first output of a net, (m, q), with the same random numbers each time."""
     with isolated_rng(_SEED, x.device):
-        return first_output(net.infer(x)).reshape(len(x), -1)
+        # A copy: the module may work in place, which is forbidden on what needs a gradient.
+        return first_output(net.infer(x.clone())).reshape(len(x), -1)

@@ -124,6 +124,17 @@ class PooledTokens(nn.Module):
         return self.head(self.dropout(self.lookup(X))).mean(dim=1)
 
 
+class FirstColumns(nn.Module):
+    """Reads the first ``d`` columns of a table alone."""
+
+    def __init__(self, d: int, n_classes: int):
+        super().__init__()
+        self.d, self.mlp = d, MLP(d, n_classes, hidden=16)
+
+    def forward(self, X):
+        return self.mlp(X[:, : self.d])
+
+
 class Failing(nn.Module):
     """Raises in the forward as soon as it is told to."""
 

@@ -22,6 +22,7 @@ _NAMES = {
         "copy_module, evaluation_mode, inspect_net, split_estimator, takes_integers, "
         "to_probabilities, trunk_learns"
     ),
+    "nets._columns": "columns_read",
     "nets._training": "fit_net, fresh_net, initialize_net",
     "nets._layers": "block_features, captured_input",
     "nets._mc_dropout": "MCDropout, dropout_masks, dropout_modules",

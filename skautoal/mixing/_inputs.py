@@ -41,7 +41,8 @@ class InputView:
 
     Columns of a table have units of their own: each is clipped to its 1st to 99th
     percentile and divided by the range between the two. So neither units nor heavy tails
-    nor rare indicators decide a distance, and a column that hardly varies counts nothing.
+    nor rare indicators decide a distance. A column that hardly varies counts nothing, nor
+    does one that the net of a sampler does not read.
     More than 256 columns are projected at random, which keeps distances (Johnson &
     Lindenstrauss). Samples with more than one dimension, as images, have one unit, and are
     averaged over a grid instead.
@@ -49,7 +50,7 @@ class InputView:
     Attributes
     ----------
     low, high : Tensor of shape (d,) or None
-        Percentiles of the columns of a table.
+        Percentiles of the columns of a table; equal for a column that is not read.
     projection : Tensor of shape (d, 256) or None
         Of a wide table.
 
@@ -82,6 +83,11 @@ class InputView:
         # torch.quantile takes 16 million numbers at most: a very wide table goes by columns.
         found = [torch.quantile(part, quantiles, dim=0) for part in parts]
         low, high = torch.cat(found, dim=1)
+        read = signals.source.columns_read
+        if read is not None:
+            # Without a range, a column counts nothing. Only tables have such columns: pixels
+            # share one unit, and a mean over a grid has some that are read and some not.
+            high = torch.where(torch.as_tensor(read, device=high.device), high, low)
         projection = None
         if d > MAX_COLUMNS:
             rng = np.random.RandomState(_SEED)

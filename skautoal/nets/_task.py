@@ -21,6 +21,7 @@ from ..data._labels import encode_labels
 from ..data._rows import is_dataset, take_rows
 from ..modules import MLP
 from . import _net
+from ._columns import columns_read
 from ._training import fit_net, fresh_net, initialize_net
 
 
@@ -48,6 +49,9 @@ class TaskModel:
         The net of the previous round, if there was one with the same outputs.
     frozen : bool
         Whether the net was given as it is, not trained here.
+    columns_read : ndarray of bool of shape (d,) or None
+        Columns of the samples that the net reads; None if all count, as for samples that
+        are not a table.
 
     """
 
@@ -60,6 +64,7 @@ class TaskModel:
     codes: np.ndarray
     previous_net: Any = None
     frozen: bool = False
+    columns_read: np.ndarray | None = None
 
     def transform(self, X: Any) -> Any:
         """Send samples through the transformers of the pipeline; a pool when it is read."""
@@ -178,6 +183,7 @@ class TaskTemplate:
             known,
             codes,
             frozen=self.frozen,
+            columns_read=columns_read(net, X_net),
         )
 
     def _transformed(self, X: Any, y: np.ndarray) -> tuple[Pipeline | None, Any]:

@@ -11,7 +11,8 @@ from ..nets import _net
 from ._net_source import NetSource
 from ._signals import Signals
 
-_OF_LABELED = ("n_passes", "seed", "chunk_size")  # options of the labelled samples, too
+# Options that the labelled samples have, too.
+_OF_LABELED = ("n_passes", "seed", "chunk_size", "columns_read")
 
 
 def compute_signals(

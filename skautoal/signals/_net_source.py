@@ -58,6 +58,8 @@ class NetSource(Source):
         Bytes that the signals and work on them may take. Larger signals are computed in
         parts where possible, and otherwise written to a scratch folder, which :meth:`close`
         removes.
+    columns_read : ndarray of bool of shape (d,), optional
+        Columns of the samples that the net reads; by default all count.
 
     """
 
@@ -73,6 +75,7 @@ class NetSource(Source):
         seed: int = 0,
         chunk_size: int | None = None,
         max_memory: int | None = None,
+        columns_read: np.ndarray | None = None,
     ):
         super().__init__(partial(_head, net, layout) if layout.has_head else None, net, X)
         self.layout = layout
@@ -82,6 +85,7 @@ class NetSource(Source):
         self.seed = seed
         self.chunk_size = chunk_size
         self.max_memory = max_memory
+        self.columns_read = columns_read
         self.n_classes = layout.n_outputs
         self.device = torch.device(net.device or "cpu")
         # The length of a stream is None until it has been read.

@@ -42,6 +42,8 @@ class Source:
         Device of the computed signals.
     has_workers : bool
         Whether the workers of a cluster compute the signals.
+    columns_read : ndarray of bool of shape (d,) or None
+        Columns of the samples that the net reads; None if all count.
 
     """
 
@@ -49,6 +51,7 @@ class Source:
     n_classes: int | None = None
     device = torch.device("cpu")
     has_workers = False
+    columns_read: np.ndarray | None = None
 
     def __init__(
         self, head: Callable[[Tensor], Tensor] | None = None, net: Any = None, X: Any = None

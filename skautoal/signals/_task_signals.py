@@ -47,6 +47,7 @@ def task_signals(
         X_labeled=task.X_labeled if labeled else None,
         codes=task.codes if labeled else None,
         previous_net=task.previous_net,
+        columns_read=task.columns_read,
         seed=seed,
         **options,
     )

@@ -21,7 +21,7 @@ from skautoal import (
 )
 from skautoal.campaign import StablePredictions
 from skautoal.exceptions import CampaignFileError, SkautoalWarning
-from tests._helpers import flat_autoal
+from tests._helpers import FirstColumns, flat_autoal, make_net
 from tests._internals import CampaignRound, Learner, internal
 from tests.campaign._tools import (
     CheapSampler,
@@ -38,6 +38,7 @@ SAMPLERS = {
     "remembering": lambda: RememberingSampler(),
     "margin": lambda: StrategySampler(tiny_net(), "margin"),
     "autoal": lambda: flat_autoal(tiny_net(), TWO, n_steps=2, n_splits=2),
+    "autoal, a column unread": lambda: flat_autoal(two_columns(), TWO),
     "search": lambda: searching(),
     "search, comparing": lambda: searching([*TWO, "temporal_output_discrepancy"]),
     "previous": lambda: StrategySampler(tiny_net(), "temporal_output_discrepancy"),
@@ -46,6 +47,11 @@ SAMPLERS = {
     "tcm": lambda: TCMSampler(tiny_net(), n_initial_rounds=1),
 }
 N_ROUNDS = 4
+
+
+def two_columns():
+    """A net that does not read the last of three columns."""
+    return make_net(FirstColumns, module__d=2, module__n_classes=3, lr=0.1, max_epochs=3)
 
 
 def searching(strategies=TWO):

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import pickle
+from functools import lru_cache
+
 import numpy as np
 import pytest
 import torch
+from sklearn.datasets import load_breast_cancer, load_digits, make_blobs, make_classification
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
+from skautoal import AutoALSampler
 from skautoal.data import StreamPool
 from skautoal.signals import Signals
-from tests._helpers import linear_net
+from tests._helpers import FirstColumns, counted_calls, linear_net, make_net, train
 from tests._internals import MAX_COLUMNS, ChunkCheck, InputView, has_inputs, internal, load_rows
 
 
-def signals_of(X):
+def signals_of(X, columns_read=None):
     n = len(X)
-    return Signals(probabilities=np.full((n, 2), 0.5), X=X, net=linear_net(2, 2))
+    signals = Signals(probabilities=np.full((n, 2), 0.5), X=X, net=linear_net(2, 2))
+    signals.source.columns_read = columns_read
+    return signals
 
 
-def points(X, rows=None):
-    signals = signals_of(X)
+def points(X, rows=None, columns_read=None):
+    signals = signals_of(X, columns_read)
     return InputView.of(signals)(signals, rows)
 
 
@@ -182,3 +192,115 @@ def test_samples_that_cannot_be_read_by_row_have_none():
     signals = Signals(probabilities=np.full((5, 2), 0.5), X=X, net=linear_net(2, 2))
     assert not has_inputs(signals)
     assert not has_inputs(Signals(probabilities=np.full((5, 2), 0.5)))
+
+
+@pytest.mark.parametrize("width", [6, 700])
+def test_columns_that_are_not_read_count_nothing(width):
+    """In a narrow table and in a projected one."""
+    rng = np.random.RandomState(0)
+    X = rng.standard_normal((80, width)).astype(np.float32)
+    other = X.copy()
+    other[:, [2, 5]] = 1000 * rng.standard_cauchy((80, 2))
+    read = ~np.isin(np.arange(width), [2, 5])
+    found = points(X, columns_read=read)
+    assert torch.equal(found, points(other, columns_read=read))
+    assert not torch.equal(found, points(X))
+    if width == 6:
+        assert torch.equal(found[:, read], points(X)[:, read])
+        assert (found[:, ~read] == 0).all()
+
+
+N_LABELED, N_POOL = 60, 250
+TASKS = {
+    "digits": lambda seed: load_digits(return_X_y=True),
+    "breast cancer": lambda seed: load_breast_cancer(return_X_y=True),
+    "20 columns": lambda seed: make_classification(
+        400, 20, n_informative=10, n_classes=4, random_state=seed
+    ),
+    "10 columns": lambda seed: make_blobs(400, 10, centers=5, cluster_std=4, random_state=seed),
+}
+COLUMNS = {
+    "1": lambda rng, n: rng.standard_normal(n),
+    "10": lambda rng, n: 10 * rng.standard_normal(n),
+    "1000": lambda rng, n: 1000 * rng.standard_normal(n),
+    "heavy tails": lambda rng, n: rng.standard_cauchy(n),
+}
+
+
+@lru_cache
+def make_task(name, seed):
+    """Labelled samples, their codes and a pool."""
+    X, y = TASKS[name](seed)
+    rows = np.random.RandomState(seed).permutation(len(X))[: N_LABELED + N_POOL]
+    X = StandardScaler().fit_transform(X)[rows].astype(np.float32)
+    return X[:N_LABELED], y[rows[:N_LABELED]], X[N_LABELED:]
+
+
+def small_net(d, n_classes):
+    return make_net(FirstColumns, module__d=d, module__n_classes=n_classes, max_epochs=3, lr=0.1)
+
+
+def make_sampler(net, seed=0):
+    return AutoALSampler(net, ["margin", "entropy"], n_instances=20, random_state=seed)
+
+
+@lru_cache
+def picks_without(name, seed):
+    X, y, pool = make_task(name, seed)
+    net = small_net(X.shape[1], len(np.unique(y)))
+    return set(make_sampler(net, seed).fit(X, y).query(pool).tolist())
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+@pytest.mark.parametrize("name", TASKS)
+def test_one_more_column_that_the_net_never_reads_keeps_the_picks(name, column):
+    kept = []
+    for seed in range(8):
+        X, y, pool = make_task(name, seed)
+        values = COLUMNS[column](np.random.RandomState(100 + seed), N_LABELED + N_POOL)
+        more = np.column_stack([np.concatenate([X, pool]), values]).astype(np.float32)
+        net = small_net(X.shape[1], len(np.unique(y)))
+        sampler = make_sampler(net, seed).fit(more[:N_LABELED], y)
+        kept.append(len(picks_without(name, seed) & set(sampler.query(more[N_LABELED:]).tolist())))
+    assert np.mean(kept) >= 17
+    assert min(kept) >= 14
+
+
+@pytest.fixture
+def with_column():
+    """A task of 10 columns and one more, which the net does not read."""
+    X, y, pool = make_task("10 columns", 0)
+    values = np.random.RandomState(0).standard_normal((N_LABELED + N_POOL, 1))
+    more = np.hstack([np.concatenate([X, pool]), values]).astype(np.float32)
+    return more[:N_LABELED], y, more[N_LABELED:]
+
+
+@pytest.mark.parametrize("kind", ["frozen", "pipeline", "tensor", "pickled"])
+def test_the_column_keeps_the_picks_of_every_kind_of_sampler(with_column, kind):
+    X, y, pool = with_column
+
+    def picks(*columns):
+        at = list(columns)
+        A, B, net = X[:, at], pool[:, at], small_net(10, 5)
+        if kind == "frozen":
+            net = FrozenEstimator(train(net, A, y))
+        elif kind == "pipeline":
+            net = make_pipeline(StandardScaler(), net)
+        elif kind == "tensor":
+            A, B = torch.as_tensor(A), torch.as_tensor(B)
+        sampler = make_sampler(net).fit(A, y)
+        if kind == "pickled":
+            sampler = pickle.loads(pickle.dumps(sampler))
+        return set(sampler.query(B).tolist())
+
+    assert len(picks(*range(10)) & picks(*range(11))) >= 17
+
+
+def test_a_query_sends_no_more_samples_through_the_net(with_column):
+    """What the net reads is found when it is fitted."""
+    X, y, pool = with_column
+    sampler = make_sampler(small_net(10, 5)).fit(X, y)
+    with counted_calls(sampler.estimator_.module_) as sizes:
+        sampler.query(pool)
+        sampler.query(pool)
+    assert sizes == [N_POOL, N_LABELED] * 2

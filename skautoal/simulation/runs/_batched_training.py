@@ -13,11 +13,11 @@ from typing import Any
 
 import torch
 from sklearn.base import clone
-from skorch import NeuralNetClassifier
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from ..._utils._rng import isolated_rng
+from ...nets._net import NeuralNetClassifier
 from ...nets._training import avoid_single_row_batch, initialize_net
 from ..tasks._nets import ShuffledBatches
 

@@ -77,7 +77,7 @@ class _Wish:
 
 
 class _Meeting:
-    """Where the threads of several runs wait until all of them have a net to train.
+    """Meeting of the threads of several runs: each waits until all of them have a net to train.
 
     Attributes
     ----------

@@ -79,7 +79,7 @@ _NAMES = {
         "run_search"
     ),
     "search._search_net": "GlobalSearchNet, LocationSearchNet, ModuleSearchNet",
-    "search._soft_topk": "soft_threshold_gmm, soft_top_k, standardize",
+    "search._soft_topk": "StandardTopK, soft_threshold_gmm, soft_top_k, standardize",
     "mixing._batch": "coverage_reasons",
     "mixing._inputs": "InputView, MAX_COLUMNS, has_inputs",
     "mixing._candidates": "Candidates, named_strategies",

@@ -6,17 +6,14 @@ them, and their held-out loss is high. A strategy is right where it finds hard s
 
 from __future__ import annotations
 
-import copy
 from functools import cache
 
 import numpy as np
-import pytest
 
 from skautoal import AutoALSampler
 from skautoal.modules import MLP
 from skautoal.strategies import FunctionStrategy
-from tests._helpers import make_net
-from tests._internals import fit_net, internal
+from tests._helpers import make_net, trained_once
 
 N_POOL, BATCH, N_CLASSES = 500, 20, 4
 
@@ -115,20 +112,6 @@ def copies():
     return [("one", good()), ("two", good()), ("three", good()), ("bad", adversarial())]
 
 
-_TRAINED = {}
-
-
-def fit_net_once(net, X, codes, seed):
-    """``fit_net``, which trains the one net of this file once for the same labels and seed.
-
-    What strategies there are and how they are searched changes nothing about that training.
-    """
-    key = (X.tobytes(), codes.tobytes(), seed)
-    if key not in _TRAINED:
-        _TRAINED[key] = fit_net(net, X, codes, seed)
-    return copy.deepcopy(_TRAINED[key])
-
-
 @cache
 def hits(make, n_labeled, seed, search=None, **params):
     """Share of hard samples in the batch of a query, and the sampler.
@@ -146,9 +129,7 @@ def hits(make, n_labeled, seed, search=None, **params):
         lr=0.2,
     )
     sampler = AutoALSampler(net, make(), random_state=seed, search=search, **params)
-    with pytest.MonkeyPatch.context() as patch:
-        for place in ("task.fit_net", "search.fit_net"):
-            patch.setattr(*internal(place), fit_net_once)
+    with trained_once("planted"):
         sampler.fit(X, y)
     return hard[sampler.query(pool, BATCH)].mean(), sampler
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from contextlib import contextmanager
 from functools import lru_cache
 
 import numpy as np
+import pytest
 import torch
 from sklearn.frozen import FrozenEstimator
 from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier
@@ -15,7 +17,14 @@ from skautoal import AutoALSampler, Search, SignalOptions, baselines, samplers
 from skautoal.modules import MLP
 from skautoal.signals import Signals
 from skautoal.strategies import STRATEGIES, Strategy
-from tests._internals import PAPER, Candidates, isolated_rng, named_strategies
+from tests._internals import (
+    PAPER,
+    Candidates,
+    fit_net,
+    internal,
+    isolated_rng,
+    named_strategies,
+)
 
 
 class ConvNet(nn.Module):
@@ -165,6 +174,29 @@ def train(net, X, y):
     """Trains in place, leaving the global generators as they were."""
     with isolated_rng(1):
         return net.fit(X, y)
+
+
+_TRAINED: dict[tuple, object] = {}
+
+
+@contextmanager
+def trained_once(which):
+    """Samplers train the net called ``which`` once for the same labels and seed.
+
+    For tests that fit many samplers with the same net: what strategies there are and how
+    they are searched changes nothing about its training.
+    """
+
+    def fit_net_once(net, X, codes, seed):
+        key = (which, X.tobytes(), codes.tobytes(), seed)
+        if key not in _TRAINED:
+            _TRAINED[key] = fit_net(net, X, codes, seed)
+        return copy.deepcopy(_TRAINED[key])
+
+    with pytest.MonkeyPatch.context() as patch:
+        for place in ("task.fit_net", "search.fit_net"):
+            patch.setattr(*internal(place), fit_net_once)
+        yield
 
 
 _ROW_ARRAYS = ("logits", "embeddings", "previous_probabilities")

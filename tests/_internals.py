@@ -80,7 +80,7 @@ _NAMES = {
         "run_search"
     ),
     "search._search_net": "GlobalSearchNet, LocationSearchNet, ModuleSearchNet",
-    "search._soft_topk": "soft_threshold_gmm, soft_top_k, standardize",
+    "search._soft_topk": "StandardTopK, soft_threshold_gmm, soft_top_k, standardize",
     "mixing._batch": "coverage_reasons",
     "mixing._inputs": "InputView, MAX_COLUMNS, has_inputs",
     "mixing._candidates": "Candidates, named_strategies",
@@ -126,6 +126,7 @@ _PATCHED = {
     "pools.write_memory": "data._memory:_write",
     # Nets.
     "nets.default_net": "nets._task:default_net",
+    "task.fit_net": "nets._task:fit_net",
     # Operations: sizes of blocks, and below which sizes an exact way is taken.
     "distances.block_elements": "ops._distances:_BLOCK_ELEMENTS",
     "neighbors.batch_elements": "ops._neighbors:_BATCH_ELEMENTS",
@@ -149,6 +150,7 @@ _PATCHED = {
     # Search and batches.
     "label_arrays.label_values": "search._label_arrays:label_values",
     "round.run_search": "search._round:run_search",
+    "search.fit_net": "search._fit_net:fit_net",
     "pool_query.equal_weights": "search._pool_query:equal_weights",
     "inputs.block_elements": "mixing._inputs:_BLOCK_ELEMENTS",
     "inputs.reference_elements": "mixing._inputs:_REFERENCE_ELEMENTS",

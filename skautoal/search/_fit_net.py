@@ -27,6 +27,7 @@ from ..signals._source import Source
 _HEAD_STEPS = 200
 _HEAD_LR = 0.05
 _HEAD_DECAY = 1e-3  # on standardized embeddings: weights stay finite on separable classes
+_ADAM_BETAS, _ADAM_EPS = (0.9, 0.999), 1e-8
 _MEMBERS = 5
 _UPDATE_LR = 0.005  # learning rate of the alternation, as in the paper
 
@@ -93,19 +94,23 @@ def batched_heads(
 
     """
     S, n_rows = train.shape
-    weights = torch.zeros(S * n_classes, H.shape[1], device=H.device, requires_grad=True)
-    optimizer = torch.optim.Adam([weights], lr=_HEAD_LR, fused=True)
+    W = torch.zeros(S * n_classes, H.shape[1], device=H.device)
+    mean, square = torch.zeros_like(W), torch.zeros_like(W)
     share = (train / train.sum(1, keepdim=True)).unsqueeze(1)
     target = F.one_hot(codes, n_classes).T * share
     # Classes before rows, (S, C, l): a softmax along a short last axis is many times slower.
     columns = H.T.contiguous()
-    for _ in range(n_steps):
+    for step in range(1, n_steps + 1):
         # The gradient of a softmax regression has a closed form: no graph is built.
-        W = weights.detach()
         residual = (W @ columns).view(S, n_classes, n_rows).softmax(1).mul_(share).sub_(target)
-        weights.grad = torch.addmm(W, residual.flatten(0, 1), H, beta=_HEAD_DECAY)
-        optimizer.step()
-    return weights.detach().view(S, n_classes, -1).mT.contiguous()
+        grad = torch.addmm(W, residual.flatten(0, 1), H, beta=_HEAD_DECAY)
+        # Adam, written out: on a tensor this small, most of the time of torch's is overhead.
+        mean.lerp_(grad, 1 - _ADAM_BETAS[0])
+        square.mul_(_ADAM_BETAS[1]).addcmul_(grad, grad, value=1 - _ADAM_BETAS[1])
+        unbiased = [1 - beta**step for beta in _ADAM_BETAS]
+        scale = square.sqrt().div_(unbiased[1] ** 0.5).add_(_ADAM_EPS)
+        W.addcdiv_(mean, scale, value=-_HEAD_LR / unbiased[0])
+    return W.view(S, n_classes, -1).mT.contiguous()
 
 
 class _FurtherHeads(Source):

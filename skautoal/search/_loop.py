@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ._objectives import POOL_SHARE, Coverage, clip_losses, label_gain, spread_of_candidates
 from ._search_net import SearchNet
-from ._soft_topk import soft_threshold_gmm, soft_top_k, standardize
+from ._soft_topk import StandardTopK, soft_threshold_gmm, soft_top_k, standardize
 
 #: Values that are recorded at every step.
 HISTORY_COLUMNS = ("objective", "label_gain", "pool_gain", "ranking_loss", "grad_norm")
@@ -145,43 +145,53 @@ def run_search(
         units of the spread between the single candidates, counted from equal weights.
 
     """
-    device = net.equal.device
-    optimizer = torch.optim.Adam(net.parameters(), lr=net.learning_rate, fused=True)
+    parameters = list(net.parameters())
+    optimizer = torch.optim.Adam(parameters, lr=net.learning_rate, fused=True)
     taus = np.geomspace(_TAU_START, TAU_END, n_steps)[:stop]
-    record = torch.zeros(len(taus), len(HISTORY_COLUMNS), device=device)
-    zero = torch.zeros((), device=device)
+    record: list[list[Tensor]] = []
+    zero = torch.zeros((), device=net.equal.device)
     equal = net.equal_strategies
-    if labels is not None and labels.scale is None:
-        labels = labels.scaled(equal)
-    pool_scale = None if pool is None else pool.scale(equal)
+    if labels is not None:
+        labels = labels.scaled(equal) if labels.scale is None else labels
+        of_labels = _memberships(labels.k, labels.mask, threshold, labels.utilities.dtype)
+        of_sample = labels.mask / labels.mask.sum((-2, -1), keepdim=True).clamp_min(1)
+    if pool is not None:
+        pool_scale = pool.scale(equal)
+        n = len(pool.utilities)
+        of_candidate = torch.full((1, n), 1 / n, device=zero.device)
+        k = torch.tensor(float(pool.k), device=zero.device)
+        of_pool = _memberships(k, None, threshold, pool.utilities.dtype)
     for step, tau in enumerate(taus.tolist()):
-        optimizer.zero_grad()
+        for parameter in parameters:
+            parameter.grad = None
         by_labels, by_pool, ranking, pull = zero, zero, zero, zero
         if labels is not None:
             logits, predicted = forward_labels(net, labels)
             weights, scores = net.mix(logits, predicted, labels.utilities, labels.mask)
-            p = _memberships(scores, labels.k, tau, labels.mask, threshold)
+            p = of_labels(scores, tau)
             if labels.update is not None:
                 losses = clip_losses(labels.update(p.detach()), labels.mask)
                 labels = replace(labels, values=standardize(losses, labels.mask))
             by_labels = _in_units(labels.gain(p), labels.scale)
-            ranking = _ranking_loss(predicted, labels, step)
-            pull = pull + _divergence(weights, net.equal, labels.mask)
+            ranking = zero if predicted is None else _ranking_loss(predicted, labels, step)
+            pull = _Divergence.apply(weights, net.equal, of_sample)
         if pool is not None:
             logits, predicted = net(pool.inputs)
             weights, scores = net.mix(logits, predicted, pool.utilities)
-            p = _memberships(scores, pool.k, tau, None, threshold)
+            p = of_pool(scores, tau)
             by_pool = _in_units(pool.coverage.gain(p), pool_scale)
-            pull = pull + _divergence(weights, net.equal)
-        share = 1.0 if labels is None else POOL_SHARE
-        objective = by_labels + share * by_pool
-        (ranking + prior * pull - objective).sum().backward()
-        grads = [parameter.grad for parameter in net.parameters() if parameter.grad is not None]
+            pull = pull + _Divergence.apply(weights.unsqueeze(0), net.equal, of_candidate)
+        if pool is None:
+            objective = by_labels
+        else:
+            objective = by_pool if labels is None else by_labels + POOL_SHARE * by_pool
+        loss = prior * pull - objective
+        loss = loss + ranking if net.loss_prediction else loss
+        loss.sum().backward()
+        grads = [parameter.grad for parameter in parameters if parameter.grad is not None]
         norm = torch.stack([grad.norm() for grad in grads]).norm()
         optimizer.step()
-        record[step] = torch.stack(
-            [value.detach().mean() for value in (objective, by_labels, by_pool, ranking, norm)]
-        )
+        record.append([v.detach() for v in (objective, by_labels, by_pool, ranking, norm)])
         if watch is not None:
             watch(step + 1, net)
         if progress is not None and (step % _PROGRESS_EVERY == 0 or step == len(taus) - 1):
@@ -206,19 +216,24 @@ def _in_units(gain: Tensor, scale: tuple[Tensor, Tensor] | None) -> Tensor:
     return (gain - of_equal_weights) / unit
 
 
-def _memberships(scores: Tensor, k: Any, tau: float, mask: Tensor | None, threshold: str) -> Tensor:
-    x = standardize(scores, mask)
+def _memberships(
+    k: Tensor, mask: Tensor | None, threshold: str, dtype: torch.dtype
+) -> Callable[[Tensor, float], Tensor]:
+    """Return the function of scores and temperature that gives memberships."""
     if threshold == "exact":
-        return soft_top_k(x, k, tau, mask)
-    mask = torch.ones_like(x, dtype=torch.bool) if mask is None else mask
-    share = (torch.as_tensor(k, device=x.device) / mask.sum(-1)).clamp(1e-6, 1 - 1e-6)
-    return soft_threshold_gmm(x, share, tau, mask)
+        return StandardTopK(k, mask, dtype)
+
+    def by_mixture(scores: Tensor, tau: float) -> Tensor:
+        x = standardize(scores, mask)
+        real = torch.ones_like(x, dtype=torch.bool) if mask is None else mask
+        share = (k / real.sum(-1)).clamp(1e-6, 1 - 1e-6)
+        return soft_threshold_gmm(x, share, tau, real)
+
+    return by_mixture
 
 
-def _ranking_loss(predicted: Tensor | None, labels: LabelArrays, step: int) -> Tensor:
+def _ranking_loss(predicted: Tensor, labels: LabelArrays, step: int) -> Tensor:
     """Compute the pairwise ranking loss of Yoo & Kweon (CVPR 2019, equation 2)."""
-    if predicted is None:
-        return torch.zeros((), device=labels.losses.device)
     n = predicted.shape[-1]
     shift = 1 + step % max(1, n - 1)
     sign = (labels.losses - labels.losses.roll(shift, -1)).sign()
@@ -228,16 +243,25 @@ def _ranking_loss(predicted: Tensor | None, labels: LabelArrays, step: int) -> T
     return hinge.sum((-2, -1)) / both.sum((-2, -1)).clamp_min(1)
 
 
-def _divergence(weights: Tensor, equal: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Mean Kullback-Leibler divergence of the weights from equal weights, (...)."""
-    tiny = torch.finfo(weights.dtype).tiny
-    kl = (weights * (weights.clamp_min(tiny) / equal).log()).sum(-1)
-    if mask is None:
-        return kl.mean(-1)
-    return (kl * mask).sum((-2, -1)) / mask.sum((-2, -1)).clamp_min(1)
+class _Divergence(torch.autograd.Function):
+    """Mean Kullback-Leibler divergence of weights (..., S, n, K) from equal weights, (...).
+
+    ``share`` (..., S, n) says how much each sample counts in the mean.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, weights: Tensor, equal: Tensor, share: Tensor) -> Tensor:
+        log = (weights.clamp_min(torch.finfo(weights.dtype).tiny) / equal).log()
+        ctx.save_for_backward(log, share)
+        return ((weights * log).sum(-1) * share).sum((-2, -1))
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        log, share = ctx.saved_tensors
+        return (log + 1) * (share * grad[..., None, None]).unsqueeze(-1), None, None
 
 
-def _as_history(record: Tensor, taus: np.ndarray, phase: str) -> np.ndarray:
+def _as_history(record: list[list[Tensor]], taus: np.ndarray, phase: str) -> np.ndarray:
     fields = [
         ("phase", "U6"),
         ("step", int),
@@ -248,6 +272,8 @@ def _as_history(record: Tensor, taus: np.ndarray, phase: str) -> np.ndarray:
     history["phase"] = phase
     history["step"] = np.arange(len(taus))
     history["tau"] = taus
-    for name, column in zip(HISTORY_COLUMNS, record.double().cpu().numpy().T, strict=True):
-        history[name] = column
+    for name, column in zip(HISTORY_COLUMNS, zip(*record, strict=True), strict=True):
+        values = torch.stack(column).double()
+        # A value is one number, or one for each copy of the net.
+        history[name] = (values.mean(1) if values.ndim > 1 else values).cpu().numpy()
     return history

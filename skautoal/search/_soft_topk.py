@@ -25,7 +25,7 @@ class _ExactK(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, k: Tensor, tau: float, mask: Tensor | None) -> Tensor:
-        y = _relative_scores(x, k, tau, mask)
+        y = _relative_scores(x, _rank(k, mask), tau, mask)
         p = torch.sigmoid(y - _solve_threshold(y, k))
         ctx.save_for_backward(p)
         ctx.tau = tau
@@ -34,10 +34,59 @@ class _ExactK(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
         (p,) = ctx.saved_tensors
-        v = p * (1 - p) / ctx.tau
-        total = v.sum(-1, keepdim=True)
-        mean = (v * grad).sum(-1, keepdim=True) / total.clamp_min(torch.finfo(p.dtype).tiny)
-        return v * (grad - mean), None, None, None
+        return _times_jacobian(p, grad, ctx.tau), None, None, None
+
+
+class _StandardExactK(torch.autograd.Function):
+    """The same for scores that are standardized first, with the gradient of both in one."""
+
+    @staticmethod
+    def forward(ctx: Any, scores: Tensor, top_k: StandardTopK, tau: float) -> Tensor:
+        x, scale = _scaled(scores, top_k.ones, top_k.count)
+        k = top_k.k.expand(x.shape[:-1])
+        y = _relative_scores(x, top_k.rank.expand(*k.shape, 1), tau, top_k.mask)
+        p = torch.sigmoid(y - _solve_threshold(y, k))
+        ctx.save_for_backward(p, x, scale)
+        ctx.tau, ctx.count = tau, top_k.count
+        return p
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        p, x, scale = ctx.saved_tensors
+        grad = _times_jacobian(p, grad, ctx.tau)
+        # A shift of all scores changes no membership, so this gradient sums to 0 already:
+        # only the part along the scores is left to take out. Both are 0 at padding.
+        count = x.shape[-1] if ctx.count is None else ctx.count
+        along = (grad * x).sum(-1, keepdim=True) / count
+        return (grad - along * x) / scale, None, None
+
+
+class StandardTopK:
+    """Soft top k of scores that are standardized first.
+
+    What does not depend on the scores is computed once, for a loop that changes only them.
+
+    Parameters
+    ----------
+    k : Tensor of shape (...)
+        Number to select.
+    mask : Tensor of bool of shape (..., n) or None
+        False for padding.
+    dtype : torch.dtype
+        Type of the scores.
+
+    """
+
+    def __init__(self, k: Tensor, mask: Tensor | None, dtype: torch.dtype):
+        self.k = k.to(dtype)
+        self.mask = mask
+        self.ones = None if mask is None else mask.to(dtype)
+        self.count = None if self.ones is None else _count(self.ones)
+        self.rank = _rank(self.k, mask)
+
+    def __call__(self, scores: Tensor, tau: float) -> Tensor:
+        """Return ``soft_top_k(standardize(scores, mask), k, tau, mask)``."""
+        return _StandardExactK.apply(scores, self, tau)
 
 
 def soft_top_k(x: Tensor, k: Tensor | int, tau: float, mask: Tensor | None = None) -> Tensor:
@@ -73,18 +122,32 @@ def soft_top_k(x: Tensor, k: Tensor | int, tau: float, mask: Tensor | None = Non
     return _ExactK.apply(x, k, tau, mask)
 
 
-def _relative_scores(x: Tensor, k: Tensor, tau: float, mask: Tensor | None) -> Tensor:
+def _times_jacobian(p: Tensor, grad: Tensor, tau: float) -> Tensor:
+    """Gradient with respect to the scores, from that with respect to their memberships."""
+    v = torch.addcmul(p, p, p, value=-1) / tau
+    total = v.sum(-1, keepdim=True)
+    mean = (v * grad).sum(-1, keepdim=True) / total.clamp_min(torch.finfo(p.dtype).tiny)
+    return v * (grad - mean)
+
+
+def _rank(k: Tensor, mask: Tensor | None) -> Tensor:
+    """Position of the k-th largest score in falling order, (..., 1)."""
+    kth = k.unsqueeze(-1).round()
+    if mask is not None:
+        kth = torch.minimum(kth, mask.sum(-1, keepdim=True))
+    return kth.clamp_min(1).long() - 1
+
+
+def _relative_scores(x: Tensor, rank: Tensor, tau: float, mask: Tensor | None) -> Tensor:
     """Return scores relative to the k-th largest, in units of tau; -inf where masked.
 
     The threshold lies near the k-th largest, where numbers are small and hence precise
     however large the scores are and however small tau is.
     """
-    kth = k.unsqueeze(-1).round()
     if mask is not None:
         x = torch.where(mask, x, -torch.inf)
-        kth = torch.minimum(kth, mask.sum(-1, keepdim=True))
     descending = x.sort(-1, descending=True).values
-    y = (x - descending.gather(-1, kth.clamp_min(1).long() - 1)) / tau
+    y = (x - descending.gather(-1, rank)) / tau
     # In a row of padding only, the k-th largest is -inf and the difference NaN.
     return y if mask is None else torch.where(mask, y, -torch.inf)
 
@@ -100,19 +163,22 @@ def _solve_threshold(y: Tensor, k: Tensor) -> Tensor:
     k = k.unsqueeze(-1)
     # At these ends the sum is within 1e-8 n of k or beyond it, however the scores lie.
     end = 20 + math.log(y.shape[-1] + 1.0)
-    cuts = torch.arange(1, _PARTS, dtype=y.dtype, device=y.device)
-    low, width = torch.full_like(k, -end), 2 * end
-    beside = y.unsqueeze(-2)
+    # Cuts stand along the last axis but one, so that all has the axes of (..., cuts, n).
+    cuts = torch.arange(1, _PARTS, dtype=y.dtype, device=y.device).unsqueeze(-1)
+    beside, wanted = y.unsqueeze(-2), k.unsqueeze(-2)
+    low, width = torch.full_like(wanted, -end), 2 * end
     for _ in range(_ROUNDS):
         width /= _PARTS
-        sums = (beside - (low + width * cuts).unsqueeze(-1)).sigmoid_().sum(-1)
+        sums = (beside - torch.add(low, cuts, alpha=width)).sigmoid_().sum(-1, keepdim=True)
         # The sum falls as the threshold rises: this counts the cuts below the solution.
-        low = low + width * (sums > k).sum(-1, keepdim=True)
+        low = torch.add(low, (sums > wanted).sum(-2, keepdim=True), alpha=width)
+    low = low.squeeze(-2)
     theta, high = low + width / 2, low + width
+    tiny = torch.finfo(y.dtype).tiny
     for _ in range(2):
         p = torch.sigmoid(y - theta)
-        slope = (p * (1 - p)).sum(-1, keepdim=True).clamp_min_(torch.finfo(y.dtype).tiny)
-        theta = torch.clamp(theta + (p.sum(-1, keepdim=True) - k) / slope, low, high)
+        slope = torch.addcmul(p, p, p, value=-1).sum(-1, keepdim=True).clamp_min_(tiny)
+        theta = torch.addcdiv(theta, p.sum(-1, keepdim=True) - k, slope).clamp_(low, high)
     return theta
 
 
@@ -188,12 +254,21 @@ def _tail(theta: Tensor, weight: Tensor, mean: Tensor, std: Tensor) -> Tensor:
 
 def standardize(x: Tensor, mask: Tensor | None = None) -> Tensor:
     """Scale scores to mean 0 and standard deviation 1 along the last axis, over the mask."""
+    ones = None if mask is None else mask.to(x.dtype)
+    return _scaled(x, ones, None if ones is None else _count(ones))[0]
+
+
+def _count(ones: Tensor) -> Tensor:
+    return ones.sum(-1, keepdim=True).clamp_min(1)
+
+
+def _scaled(x: Tensor, ones: Tensor | None, count: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return standardized scores, and the deviation that they were divided by."""
     # The floor leaves constant scores at zero instead of inflating their rounding.
-    if mask is None:
+    if ones is None or count is None:
         centred = x - x.mean(-1, keepdim=True)
-        return centred / (centred.square().mean(-1, keepdim=True) + _FLOOR).sqrt()
-    m = mask.to(x.dtype)
-    count = m.sum(-1, keepdim=True).clamp_min(1)
-    centred = (x - (x * m).sum(-1, keepdim=True) / count) * m
-    scale = (centred.square().sum(-1, keepdim=True) / count + _FLOOR).sqrt()
-    return centred / scale
+        scale = (centred.square().mean(-1, keepdim=True) + _FLOOR).sqrt()
+    else:
+        centred = (x - (x * ones).sum(-1, keepdim=True) / count) * ones
+        scale = (centred.square().sum(-1, keepdim=True) / count + _FLOOR).sqrt()
+    return centred / scale, scale

@@ -20,7 +20,7 @@ from skautoal.exceptions import FewLabelsWarning
 from skautoal.mixing import BUILDERS, equal_weights
 from skautoal.modules import MLP
 from skautoal.strategies import BatchStrategy, FunctionStrategy, Margin
-from tests._helpers import flat_autoal, make_net
+from tests._helpers import flat_autoal, make_net, trained_once
 from tests._internals import (
     PAPER,
     GlobalSearchNet,
@@ -273,7 +273,8 @@ def test_the_right_strategy_weighs_most(mode, search_net, objective, plant, righ
         trust=1.0,
         random_state=0,
     )
-    fitted.fit(X[:120], y[:120]).query(X[120:])
+    with trained_once("default"):
+        fitted.fit(X[:120], y[:120]).query(X[120:])
     name = {3: "three", 4: "four"}[right]
     on = "pool" if objective == "coverage" else "labeled"
     shares = dict(fitted.strategy_weights_[on])
@@ -344,17 +345,18 @@ def test_the_search_of_the_paper_is_these_parameters(task):
 
 def test_a_strong_prior_gives_equal_weights():
     X, y, strategies = noisy_labels(3)
-    free, strong = (
-        flat_autoal(
-            strategies=strategies,
-            objective="loss",
-            search_net="global",
-            prior=prior,
-            trust=1.0,
-            random_state=0,
-        ).fit(X[:120], y[:120])
-        for prior in (0, 1_000)
-    )
+    with trained_once("default"):
+        free, strong = (
+            flat_autoal(
+                strategies=strategies,
+                objective="loss",
+                search_net="global",
+                prior=prior,
+                trust=1.0,
+                random_state=0,
+            ).fit(X[:120], y[:120])
+            for prior in (0, 1_000)
+        )
     assert weights(free, "labeled").max() > 0.5
     np.testing.assert_allclose(weights(strong, "labeled"), 1 / 3, atol=0.01)
 

@@ -335,7 +335,8 @@ def test_a_search_that_ends_early_is_the_beginning_of_a_longer_one():
 def test_copies_learn_as_if_each_were_alone(kind, loss_prediction):
     labels = label_arrays((12, 9, 10))
     S, F = 3, 4
-    generator = torch.Generator().manual_seed(5)
+    # Of this draw no gradient is so near zero that Adam makes a step of its rounding.
+    generator = torch.Generator().manual_seed(6)
     mask = labels.mask & (torch.rand(F, S, 12, generator=generator) < 0.8)
     mask[..., 0] = labels.mask[..., 0]
     k = (torch.rand(F, S, generator=generator) * 3 + 1).round()
@@ -362,7 +363,7 @@ def test_copies_learn_as_if_each_were_alone(kind, loss_prediction):
         alone = net()
         run(alone, replace(labels, mask=mask[f], k=k[f], weight=weight[f]), n_steps=20)
         expected = weights(alone)
-        torch.testing.assert_close(found[f], expected, atol=1e-3, rtol=1e-3)
+        torch.testing.assert_close(found[f], expected, atol=1e-4, rtol=1e-4)
         assert (expected - start).abs().max() > 0.02  # it has learned something
         others = [other for other in range(F) if other != f]
         assert ((found[others] - expected).abs().amax((1, 2, 3)) > 2e-3).all()

@@ -14,7 +14,13 @@ from scipy.stats import norm
 from torch.autograd import gradcheck
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from tests._internals import isolated_rng, soft_threshold_gmm, soft_top_k, standardize
+from tests._internals import (
+    StandardTopK,
+    isolated_rng,
+    soft_threshold_gmm,
+    soft_top_k,
+    standardize,
+)
 
 DTYPES = [np.float32, np.float64]
 temperatures = st.sampled_from([1e-4, 1e-3, 0.01, 0.05, 0.5, 5.0])
@@ -158,6 +164,23 @@ def test_the_gradient_is_the_implicit_formula():
     v = (p * (1 - p) / tau).detach()
     torch.testing.assert_close(x.grad, v * (g - (v @ g) / v.sum()))
     torch.testing.assert_close(x.grad.sum(), torch.zeros((), dtype=x.dtype), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("tau", [0.05, 0.5])
+def test_of_scores_that_are_standardized_first(tau, masked):
+    """In one function it is the same as in two, and so is its gradient."""
+    x, mask, k = padded_batch()
+    k = k[:2]  # alone in a row, a score has no spread
+    x, mask = x[:2].requires_grad_(), mask[:2] if masked else None
+    top_k = StandardTopK(k, mask, x.dtype)
+    expected = soft_top_k(standardize(x, mask), k, tau, mask)
+    found = top_k(x, tau)
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)
+    towards = normal(2, 6, seed=1)
+    gradients = [torch.autograd.grad(p, x, towards)[0] for p in (found, expected)]
+    torch.testing.assert_close(*gradients)
+    assert gradcheck(lambda x: top_k(x, tau), x)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

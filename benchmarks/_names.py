@@ -25,6 +25,11 @@ METHODS = {
 
 #: The same for the parts of the study that vary one thing.
 VARIED = {
+    "candidates": {
+        **{f"paper{n}": f"the first {n} of the paper" for n in (1, 3, 5, 7)},
+        "margin+typiclust": "margin, typiclust",
+        "modern5": "margin, badge, typiclust, uncertainty_herding, bald",
+    },
     "ablations": {"search": "all repairs", "equal": "equal weights"},
     "figures": {
         "search": "all seven candidates",

@@ -16,6 +16,7 @@ from skautoal.simulation.tasks._scaling import scale_inputs
 from skautoal.strategies import UncertaintyHerding
 
 PAPER = ["entropy", "margin", "least_confidence", "kmeans", "bald", "variation_ratio", "mean_std"]
+MODERN = ["margin", "badge", "typiclust", "uncertainty_herding", "bald"]
 
 #: Development tasks that two cores can carry; larger pools are cut, class by class.
 TABULAR = ["digits", "dna", "segment", "satellite", "letter", "indian_pines"]
@@ -147,6 +148,12 @@ def parts() -> dict[str, dict]:
             "equal": equal(),
         },
         "field": {name: name for name in list_methods() if name not in LEFT_OUT},
+        "candidates": {
+            **{f"paper{n}": equal(strategies=PAPER[:n]) for n in (1, 3, 5, 7)},
+            "margin": equal(strategies=["margin"]),
+            "margin+typiclust": equal(strategies=["margin", "typiclust"]),
+            "modern5": equal(strategies=MODERN),
+        },
         "builders": {
             b: equal(batch_builder=b)
             for b in ("top", "stochastic", "kmeans++", "herding", "joint_herding")
@@ -193,6 +200,7 @@ PLAN: dict[str, tuple[list[str], list[str], range]] = {
     "ablations": (STUDY_TASKS, ["low", "mid"], range(60, 70)),
     "figures": (STUDY_TASKS, ["low", "mid"], range(60, 70)),
     "field": (STUDY_TASKS, ["low", "mid"], range(2)),
+    "candidates": (STUDY_TASKS, ["low", "mid"], range(5)),
     "builders": (STUDY_TASKS, ["low", "mid"], range(3)),
     "small": (["digits", "digits-noisy", "breast_cancer", "wine"], ["low"], range(5)),
 }

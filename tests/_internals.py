@@ -161,6 +161,7 @@ _PATCHED = {
     "location.max_rows": "search._location:_MAX_ROWS",
     "objectives.max_candidates": "search._objectives:_MAX_CANDIDATES",
     "joint_herding.exact_below": "mixing._joint_herding:_EXACT_BELOW",
+    "joint_herding.half_labels": "mixing._joint_herding:_HALF_LABELS",
     "joint_herding.max_candidates": "mixing._joint_herding:_MAX_CANDIDATES",
     "joint_herding.max_targets": "mixing._joint_herding:_MAX_TARGETS",
     # Samplers: steps that a fault replaces.

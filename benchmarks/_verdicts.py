@@ -34,15 +34,15 @@ class Verdict:
     ----------
     claim : str
         Its number, Q1 to Q6.
-    holds : bool or None
-        Whether the numbers support it; None if they are missing.
+    holds : bool
+        Whether the numbers support it.
     evidence : str
         The numbers.
 
     """
 
     claim: str
-    holds: bool | None
+    holds: bool
     evidence: str
 
 
@@ -149,10 +149,10 @@ def verdicts(claims: Results, variants: Results, trust: Results) -> list[Verdict
 
 def verdict_table(found: list[Verdict]) -> str:
     """Return the verdicts as a table."""
-    words = {True: "holds", False: "**fails**", None: "not measured"}
-    return table(
-        ["claim", "verdict", "numbers"], [[v.claim, words[v.holds], v.evidence] for v in found]
-    )
+    words = {True: "holds", False: "**fails**"}
+    rows = [[v.claim, words[v.holds], v.evidence] for v in found]
+    lines = [["claim", "verdict", "numbers"], ["---"] * 3, *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def losses(claims: Results, variants: Results, methods: tuple[str, ...]) -> dict[str, np.ndarray]:
@@ -186,13 +186,14 @@ def _never_far_behind(claims: Results) -> Verdict:
     means = setting_means(whole)
     behind = means[:, 1:].max(1) - means[:, 0]
     worst = int(behind.argmax())
+    far = 100 * behind[worst]
+    distance = f"{far:.2f} points behind" if far > 0 else f"{-far:.2f} points ahead of"
     return Verdict(
         "Q2",
         bool(behind.max() <= HALF_A_POINT),
-        f"{100 * behind.max():.2f} points behind the best on {_named(whole.settings[worst])}"
-        f" ({method_name(RIVALS[int(means[worst, 1:].argmax())])}); more than half a point in"
-        f" {(behind > HALF_A_POINT).sum()} of {len(behind)} settings; ahead of all in"
-        f" {(behind < 0).sum()}",
+        f"in the worst of {len(behind)} settings, {_named(whole.settings[worst])}, {distance}"
+        f" the best rival ({method_name(RIVALS[int(means[worst, 1:].argmax())])}); more than half"
+        f" a point behind in {(behind > HALF_A_POINT).sum()}",
     )
 
 

@@ -16,7 +16,7 @@ from skautoal.simulation import (
     plot_penalty_matrix,
 )
 
-_CURVES = ["search", "equal", "oracle", "margin", "uncertainty_herding", "random"]
+_CURVES = ["search", "equal", "oracle", "random weights", "margin", "random"]
 _SETTINGS = [
     Setting("digits", "low"),
     Setting("dna", "low"),
@@ -88,6 +88,8 @@ def draw(claims: Results, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     claims = renamed(claims)
     curves = claims.select([method_name(method) for method in _CURVES])
+    # Colours follow the methods that ran in a setting, and there is one legend for all.
+    assert all(curves.runs(m, renamed_setting(s)) for m in curves.methods for s in _SETTINGS)
     figure, axes = plt.subplots(2, 2, figsize=(9, 7.6), layout="constrained")
     for setting, ax in zip(_SETTINGS, axes.flat, strict=True):
         plot_learning_curves(curves, renamed_setting(setting), ax=ax)

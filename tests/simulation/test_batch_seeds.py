@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -215,6 +219,29 @@ def test_nothing_waits_for_a_run_that_trains_more_nets():
         [True],
         [],
     ]
+
+
+def test_ctrl_c_ends_all_runs():
+    trained = []
+
+    def train(interrupts):
+        X, y = made("tabular", 9, 0)
+        for seed in range(100):
+            if interrupts and seed == 2:
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(0.3)
+            fit_net(nets_of("tabular", 1)[0], X, y, seed)
+            trained.append(seed)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_together([lambda: train(True), lambda: train(False)])
+    before = threading.active_count()
+    for thread in threading.enumerate():
+        if thread.name.startswith("run "):
+            thread.join(20)
+    assert not any(thread.name.startswith("run ") for thread in threading.enumerate())
+    assert threading.active_count() <= before
+    assert max(trained) < 99
 
 
 def test_batch_order_and_dropout_are_paired_between_methods():

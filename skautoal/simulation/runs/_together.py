@@ -19,6 +19,8 @@ from ._batched_training import fit_nets
 
 Result = TypeVar("Result")
 
+_PATIENCE = 0.2  # seconds
+
 
 def run_together(runs: Sequence[Callable[[], Result]]) -> list[Result | BaseException]:
     """Run functions in threads that train their nets together.
@@ -53,8 +55,13 @@ def run_together(runs: Sequence[Callable[[], Result]]) -> list[Result | BaseExce
     ]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    try:
+        for thread in threads:
+            while thread.is_alive():
+                thread.join(_PATIENCE)  # in steps, so that Ctrl-C is heard
+    except BaseException:
+        meeting.stop()
+        raise
     return results
 
 
@@ -90,6 +97,7 @@ class _Meeting:
         self.turn = threading.Lock()
         self._n_working = n_runs
         self._waiting: list[_Wish] = []
+        self._stopped = False
         self._met = threading.Condition(self.turn)
 
     def train(self, net: Any, X: Any, codes: np.ndarray, seed: int) -> Any:
@@ -97,11 +105,19 @@ class _Meeting:
         wish = _Wish(net, X, codes, seed)
         self._waiting.append(wish)
         self._part()
-        while not wish.done:
+        while not wish.done and not self._stopped:
             self._met.wait()
+        if self._stopped:
+            raise InterruptedError("The comparison was interrupted.")
         if wish.error is not None:
             raise wish.error
         return net
+
+    def stop(self) -> None:
+        """End every run at the next net that it trains."""
+        self._stopped = True
+        with self.turn:
+            self._met.notify_all()
 
     def leave(self) -> None:
         """End the run of the current thread."""
@@ -110,7 +126,7 @@ class _Meeting:
     def _part(self) -> None:
         """Count one thread less that works; if it was the last, train what is waited for."""
         self._n_working -= 1
-        if self._n_working or not self._waiting:
+        if self._n_working or not self._waiting or self._stopped:
             return
         wishes, self._waiting = self._waiting, []
         self._n_working = len(wishes)

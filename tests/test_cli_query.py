@@ -292,6 +292,7 @@ def test_options_are_checked_before_anything_is_read(files, capsys, monkeypatch)
         ("L.csv", [], f"--out would replace the input {files / 'L.csv'}"),
         ("picks.csv", ["--n-instances", "0"], "--n-instances must be at least 1; got 0"),
         ("picks.csv", ["--strategy", "margni"], "Did you mean 'margin'"),
+        ("picks.csv", ["--strategy", "oracle"], "only 'skautoal compare' can run it"),
     ]:
         assert query(files, "L.csv", "P.csv", out, *more) == 2
         assert expected in capsys.readouterr().err

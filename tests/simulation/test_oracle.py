@@ -19,7 +19,7 @@ from skautoal.simulation import (
     summary_table,
     write_report,
 )
-from tests._internals import OracleSampler, ridge
+from tests._internals import OracleSampler, overview, ridge
 from tests.simulation._tiny import made_run, tiny_net, tiny_task
 
 
@@ -143,6 +143,12 @@ def test_the_report_shows_the_share(tmp_path):
         path = tmp_path / "report.md"
         write_report(made({"random": 0.1, "good": 0.2, **oracle}), path)
         assert ("share of the oracle's gain" in path.read_text()) is shown
+
+
+def test_the_terminal_shows_the_share():
+    results = made({"random": 0.1, "good": 0.25, "oracle": 0.3})
+    assert "(3 seeds; 75% of the oracle's gain)" in overview(results)
+    assert "oracle" not in overview(made({"random": 0.1, "good": 0.25}))
 
 
 def test_compare_takes_its_name():

@@ -155,10 +155,10 @@ def test_tables_as_files(tmp_path):
     lines = paths[0].read_text().splitlines()
     assert len(lines) == 1 + 18 * 3
     assert "seconds" not in lines[0]
-    assert lines[1].startswith("random,a,low,0,0,10,0.5,0.5,0.5,0,1 2,")
+    assert lines[1].startswith("random,a,low,0,0,10,0.5,0.5,0.5,0.5,0,1 2,")
     assert paths[2].read_text().splitlines()[0].endswith("seconds_train,seconds_query")
     summary = paths[1].read_text().splitlines()
-    assert summary[0] == "task,budget,method,n_seeds,aubc,ci"
+    assert summary[0] == "task,budget,method,n_seeds,aubc,ci,oracle_share"
     assert len(summary) == 1 + 6
     assert summary[1].startswith("a,low,random,3,0.605")
     again = tmp_path / "again"
@@ -194,7 +194,8 @@ def test_few_seeds_have_no_interval(n_seeds, line, numbers, tmp_path):
     lines = write_tables(results, tmp_path)[1].read_text().splitlines()
     (cells,) = (line.split(",") for line in lines if line.startswith("a,low,slow,"))
     assert cells[3] == str(n_seeds)
-    found = [float(cell) if cell else None for cell in cells[4:]]
+    found = [float(cell) if cell else None for cell in cells[4:6]]
+    assert cells[6:] == [""]  # no oracle ran
     assert found == pytest.approx(numbers, abs=1e-4)
 
 

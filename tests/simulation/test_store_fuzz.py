@@ -46,7 +46,7 @@ def test_mutations(stored):
                 n_read += 1
                 assert all(np.isfinite(runs[0].curve(m)).all() for m in ("accuracy", "log_loss"))
                 assert runs[0].picked.dtype == np.int64
-                json.dumps(runs[0].rows(), allow_nan=False)
+                json.dumps(runs[0].rows(seconds=False), allow_nan=False)
                 if len(runs[0].rounds) == 2 and runs[0].rounds[0].n_labeled < 20:
                     summary_table(Results(runs))
     assert 0 < n_read < N_MUTATIONS / 2

@@ -96,11 +96,12 @@ def overview(results: Results) -> str:
 
 
 def _area(row: dict[str, Any]) -> str:
-    seeds = counted(row["n_seeds"], "seed")
+    seeds, share = counted(row["n_seeds"], "seed"), row["oracle_share"]
+    gain = "" if math.isnan(share) else f"; {share:.0%} of the oracle's gain"
     if not math.isnan(row["ci"]):
-        return f"{row['aubc']:.4f} ± {row['ci']:.4f}  ({seeds})"
+        return f"{row['aubc']:.4f} ± {row['ci']:.4f}  ({seeds}{gain})"
     few = ": too few for an interval" if 1 < row["n_seeds"] < MIN_SEEDS else ""
-    return f"{row['aubc']:.4f}  ({seeds}{few})"
+    return f"{row['aubc']:.4f}  ({seeds}{few}{gain})"
 
 
 def _over_settings(results: Results, width: int) -> list[str]:

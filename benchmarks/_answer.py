@@ -30,6 +30,7 @@ def answer(claims: Results, variants: Results) -> str:
     found = both_ran(variants, DEFAULT, "margin")
     harder = dict(zip((DEFAULT, "margin"), 100 * setting_means(found).mean(0), strict=True))
     share = oracle_share(both_ran(claims, DEFAULT, "random", "oracle"))[DEFAULT]
+    paired = compared(claims, "oracle", "random", "half_accuracy")
     clear = learning["p_greater"] < 0.05
     adds = (
         "More than nothing" if clear and learning["mean"] > 0 else "Nothing that we could measure"
@@ -42,8 +43,8 @@ def answer(claims: Results, variants: Results) -> str:
             f" ahead of equal weights over {len(learning['means'])} settings:"
             f" {_by_regime(claims)}.",
             "- **What is left.** An oracle that buys the best of 100 batches by their true labels"
-            f" is {_points(compared(claims, 'oracle', 'random'))} points ahead of random sampling."
-            f" The default has {share:.0%} of that gain.",
+            f" is {_points(paired)} points ahead of random sampling."
+            f" The default has {100 * share:.0f} % of that gain.",
             *_of_builder(claims),
             "- **Under label noise and class imbalance.** The default loses"
             f" {100 * np.nanmean(lost[DEFAULT]):.1f} points and margin"

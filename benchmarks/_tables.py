@@ -51,7 +51,7 @@ def overview(results: Results, part: str = "claims") -> str:
             f"{ranks[m]:.2f}",
             f"{100 * behind[:, m].max():.1f}",
             f"{(behind[:, m] <= HALF_A_POINT).sum()} of {n}",
-            *([f"{shares[whole.methods[m]]:.0%}"] if has_oracle else []),
+            *([f"{100 * shares[whole.methods[m]]:.0f} %"] if has_oracle else []),
         ]
         for m in np.argsort(ranks, kind="stable")
     ]

@@ -46,13 +46,13 @@ class Verdict:
     evidence: str
 
 
-def compared(results: Results, method: str, reference: str) -> dict:
+def compared(results: Results, method: str, reference: str, metric: str = "accuracy") -> dict:
     """Return paired differences: a test in each setting, Holm-corrected, and one over settings.
 
     Only seeds count that both methods have.
     """
     pair = both_ran(results, method, reference)
-    areas = pair.aubc()
+    areas = pair.aubc(metric)
     difference = areas[:, 0] - areas[:, 1]
     rows = [(a[~np.isnan(a + b)], b[~np.isnan(a + b)]) for a, b in areas]
     p = holm([paired_test(a, b, alternative="greater") for a, b in rows])
@@ -207,8 +207,9 @@ def _oracle(claims: Results) -> Verdict:
     return Verdict(
         "Q3",
         bool(share >= 0.6),
-        f"{share:.0%} of the oracle's gain over random in {len(each)} settings of the low budget;"
-        f" from {each[order[0]]:.0%} ({order[0]}) to {each[order[-1]]:.0%} ({order[-1]})",
+        f"{100 * share:.0f} % of the oracle's gain over random in {len(each)} settings of the low"
+        f" budget; from {100 * each[order[0]]:.0f} % ({order[0]}) to {100 * each[order[-1]]:.0f} %"
+        f" ({order[-1]})",
     )
 
 

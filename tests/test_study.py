@@ -83,7 +83,7 @@ def test_verdicts_follow_the_numbers(study):
     good = _verdicts.verdicts(*made_claims(equal=0.84, search=0.85), made_trust(0.81, 0.79))
     assert [v.claim for v in good] == [f"Q{n}" for n in range(1, 7)]
     assert all(v.holds for v in good)
-    assert "70% of the oracle's gain" in good[2].evidence
+    assert "70 % of the oracle's gain" in good[2].evidence
     bad = _verdicts.verdicts(
         *made_claims(equal=0.76, search=0.74, oracle=0.95, noise=0.3), made_trust(0.8, 0.7)
     )
@@ -131,7 +131,7 @@ def test_the_answer_follows_the_numbers(study):
     assert "with 50 % fewer labels (median; 50 to 50 %). It is 15.0" in text
     assert "Nothing that we could measure. Learned weights are -1.0" in text
     assert "joint herding is 5.0" in text
-    assert "The default has 75% of that gain" in text
+    assert "The default has 75 % of that gain" in text
     assert "of 6 data sets" in _answer.headline(claims)
     better = _answer.answer(*made_claims(equal=0.84, search=0.85))
     assert "More than nothing" in better

@@ -64,7 +64,8 @@ def fit_nets(nets: Sequence[Any], X: Sequence[Any], y: Sequence[Any], seeds: Seq
     """Train nets from scratch, each as its own ``fit`` would with its seed, within rounding.
 
     Initial weights, the order of the minibatches, and the masks of dropout are those that
-    each net would draw by itself.
+    each net would draw by itself; on a GPU, which draws masks from a generator of its own,
+    the masks are others.
 
     Parameters
     ----------

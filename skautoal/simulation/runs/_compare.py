@@ -75,11 +75,11 @@ def compare(
         to other processes: put their classes into a file.
     batch_seeds : bool, default=False
         Whether the runs of a method in a setting train their nets together, as one tensor
-        program with the seeds along its first axis. Curves are those of separate runs
-        within rounding, which may change a pick between two samples that are nearly
-        equal. Times are NaN then. Every task must have a net like that of
-        :func:`standard_net`: small layers are trained 2 to 3 times as fast, convolutions
-        on a CPU are not.
+        program with the seeds along its first axis. On a CPU, curves are those of separate
+        runs within rounding, which may change a pick between two samples that are nearly
+        equal; on a GPU, dropout masks differ as well. Times are NaN then. Every task must
+        have a net like that of :func:`standard_net`. Small linear layers are trained 2 to 4
+        times as fast, convolutions on a CPU hardly faster.
     on_error : {"raise", "warn"}, default="raise"
         What to do when a run fails: stop with an error, or warn and continue with the
         other runs.

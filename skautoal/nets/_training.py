@@ -20,7 +20,7 @@ from .._utils._rng import isolated_rng
 
 #: What trains the nets of the current thread instead of :func:`fit_alone`, with the same
 #: parameters. Comparisons set it to train the nets of several runs together.
-TRAINER: ContextVar[Callable[[Any, Any, np.ndarray, int], Any] | None] = ContextVar(
+TRAINER: ContextVar[Callable[[Any, Any, np.ndarray, int], None] | None] = ContextVar(
     "TRAINER", default=None
 )
 
@@ -51,14 +51,16 @@ def fresh_net(net: Any, codes: np.ndarray | None = None) -> Any:
 
 def fit_net(net: Any, X: Any, codes: np.ndarray, seed: int) -> Any:
     """Train ``net`` from scratch on label codes 0..C-1 under one seed; returns it."""
-    return (TRAINER.get() or fit_alone)(net, X, codes, seed)
-
-
-def fit_alone(net: Any, X: Any, codes: np.ndarray, seed: int) -> Any:
-    """Train ``net`` by its own ``fit``; see :func:`fit_net`."""
     # skorch trains a module that is given as an object itself. A clone of the net would then
     # start from what it has learned; with the object as it was, clones start as this one did.
     untrained = copy.deepcopy(net.module) if isinstance(net.module, nn.Module) else net.module
+    (TRAINER.get() or fit_alone)(net, X, codes, seed)
+    net.module = untrained
+    return net
+
+
+def fit_alone(net: Any, X: Any, codes: np.ndarray, seed: int) -> None:
+    """Train ``net`` by its own ``fit``; see :func:`fit_net`."""
     y = codes.astype(np.float32 if isinstance(net, NeuralNetBinaryClassifier) else np.int64)
     with isolated_rng(seed, net.device or "cpu"):
         avoid_single_row_batch(net, len(y))
@@ -68,8 +70,6 @@ def fit_alone(net: Any, X: Any, codes: np.ndarray, seed: int) -> Any:
         except ValueError as exc:
             _explain_split(net, X, y, exc)
             raise
-    net.module = untrained
-    return net
 
 
 @contextmanager

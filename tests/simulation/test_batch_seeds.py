@@ -11,6 +11,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
+from skorch import NeuralNetClassifier
 from skorch.callbacks import PrintLog
 from torch import nn
 from torch.utils.data import DataLoader
@@ -19,7 +21,14 @@ from skautoal import AutoALSampler, Search
 from skautoal.exceptions import SkautoalWarning
 from skautoal.modules import MLP
 from skautoal.simulation import Budget, compare, load_results, standard_net, write_report
-from tests._internals import ShuffledBatches, fit_net, fit_nets, fresh_net, run_together
+from tests._internals import (
+    ShuffledBatches,
+    fit_net,
+    fit_nets,
+    fresh_net,
+    isolated_rng,
+    run_together,
+)
 from tests.simulation._tiny import tiny_task
 
 BUDGET = Budget("tiny", 6, 4, 2)
@@ -75,24 +84,35 @@ def test_each_net_is_that_of_its_own_fit(kind, n):
         assert one.classes_.tolist() == other.classes_.tolist()
 
 
-OPTIMIZERS = {
-    "Adam": {},
-    "AdamW": {"optimizer": torch.optim.AdamW},
-    "SGD": {"optimizer": torch.optim.SGD, "optimizer__momentum": 0.9},
-    "RMSprop": {"optimizer": torch.optim.RMSprop, "optimizer__fused": None},
-}
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"optimizer": torch.optim.AdamW},
+        {"optimizer": torch.optim.SGD, "optimizer__momentum": 0.9},
+        {"optimizer": torch.optim.RMSprop, "optimizer__foreach": True},
+    ],
+    ids=lambda params: params["optimizer"].__name__,
+)
+def test_every_optimizer_that_is_accepted(params):
+    def made_net():
+        return NeuralNetClassifier(
+            MLP,
+            module__n_features=7,
+            module__n_classes=3,
+            criterion=nn.CrossEntropyLoss,
+            iterator_train=ShuffledBatches,
+            train_split=None,
+            lr=0.01,
+            max_epochs=2,
+            batch_size=8,
+            **params,
+        )
 
-
-@pytest.mark.parametrize("name", OPTIMIZERS)
-def test_every_optimizer_that_is_accepted(name):
-    if name == "RMSprop":  # it has no fused form
-        nets = [net.set_params(optimizer=torch.optim.RMSprop) for net in _without_fused(4)]
-    else:
-        nets = nets_of("tabular", 4, **OPTIMIZERS[name])
     X, y = made("tabular", 20, 0)
-    fit_nets(nets[:2], [X, X], [y, y], [5, 6])
-    for net, seed, together in zip(nets[2:], (5, 6), nets[:2], strict=True):
-        assert_same_weights(fit_net(net, X, y, seed), together)
+    together = [fresh_net(made_net()) for _ in range(2)]
+    fit_nets(together, [X, X], [y, y], [5, 6])
+    for net, seed in zip(together, (5, 6), strict=True):
+        assert_same_weights(fit_net(fresh_net(made_net()), X, y, seed), net)
 
 
 @pytest.mark.parametrize(
@@ -110,22 +130,37 @@ def test_parameters_of_the_criterion_count(params):
     assert_same_weights(fit_net(nets_of("tabular", 1, **params)[0], X, y, 6), nets[1])
 
 
-def _without_fused(count):
-    params = nets_of("tabular", 1)[0].get_params(deep=False)
-    params.pop("optimizer__fused")
-    return [fresh_net(type(nets_of("tabular", 1)[0])(**params)) for _ in range(count)]
-
-
 def test_frozen_parameters_stay_frozen():
     nets = nets_of("tabular", 2, module=HalfFrozen)
     X, y = made("tabular", 12, 0)
     fit_nets(nets, [X, X], [y, y], [1, 2])
-    for net in nets:
-        start = fit_net(nets_of("tabular", 1, module=HalfFrozen, lr=0.0)[0], X, y, 1)
+    for seed, net in enumerate(nets, 1):
+        start = fit_net(nets_of("tabular", 1, module=HalfFrozen, lr=0.0)[0], X, y, seed)
         assert not net.module_.body[0].weight.requires_grad
-        if net is nets[0]:
-            torch.testing.assert_close(net.module_.body[0].weight, start.module_.body[0].weight)
-            assert not torch.equal(net.module_.head.weight, start.module_.head.weight)
+        assert torch.equal(net.module_.body[0].weight, start.module_.body[0].weight)
+        assert not torch.equal(net.module_.head.weight, start.module_.head.weight)
+
+
+def test_copies_of_a_net_do_not_start_from_what_it_has_learned():
+    """Also where the module is an object, which skorch trains itself."""
+    with isolated_rng(0):
+        module = MLP(n_features=7, n_classes=3)
+    start = [parameter.detach().clone() for parameter in module.parameters()]
+    X, y = made("tabular", 12, 0)
+
+    def train(seed):
+        net = NeuralNetClassifier(
+            module,
+            criterion=nn.CrossEntropyLoss,
+            iterator_train=ShuffledBatches,
+            train_split=None,
+            max_epochs=2,
+        )
+        return fit_net(fresh_net(net), X, y, seed)
+
+    for net in run_together([lambda: train(1), lambda: train(2)]):
+        assert not any(map(torch.equal, net.module_.parameters(), start))
+        assert all(map(torch.equal, clone(net).initialize().module_.parameters(), start))
 
 
 @pytest.mark.parametrize(

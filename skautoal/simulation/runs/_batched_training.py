@@ -105,7 +105,7 @@ def _initialize(net: Any, X: Any, y: Any, seed: int) -> torch.Generator:
         net.initialize()
         net.check_data(X, y)
         state = torch.get_rng_state()
-    return torch.Generator().manual_seed(seed).set_state(state)
+    return torch.Generator().set_state(state)
 
 
 class _Mask(nn.Module):

@@ -100,8 +100,8 @@ class _Meeting:
         self._stopped = False
         self._met = threading.Condition(self.turn)
 
-    def train(self, net: Any, X: Any, codes: np.ndarray, seed: int) -> Any:
-        """Train a net together with those of the other runs; returns it."""
+    def train(self, net: Any, X: Any, codes: np.ndarray, seed: int) -> None:
+        """Train a net together with those of the other runs."""
         wish = _Wish(net, X, codes, seed)
         self._waiting.append(wish)
         self._part()
@@ -111,7 +111,6 @@ class _Meeting:
             raise InterruptedError("The comparison was interrupted.")
         if wish.error is not None:
             raise wish.error
-        return net
 
     def stop(self) -> None:
         """End every run at the next net that it trains."""

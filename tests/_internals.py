@@ -109,7 +109,7 @@ _NAMES = {
     "simulation.analysis._verdict": "verdict",
     "simulation.runs._commands": "record_command, recorded_commands",
     "simulation.runs._plan": "plan_runs",
-    "simulation.runs._simulate": "score",
+    "simulation.runs._simulate": "_halves as halves, score",
     "simulation.runs._store": "RunStore",
     "simulation.runs._together": "run_together",
     "simulation.tasks._nets": "ShuffledBatches",

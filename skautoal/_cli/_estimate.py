@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from joblib import effective_n_jobs
 
-from ..simulation import SimulationResult, simulate
-from ..simulation.runs._compare import one_thread
+from ..simulation import Budget, SimulationResult
+from ..simulation.runs._compare import one_thread, simulate_job
 from ..simulation.runs._plan import Plan, Run
 from ..simulation.runs._results import FULL
 
@@ -109,22 +109,11 @@ def _cost(result: SimulationResult) -> Cost:
 
 def _time_round(job: Run, *, warm: bool) -> Cost | None:
     """Time a round in the middle of a run; None if it fails, which the run will report."""
-    task, budget = job.task, job.budget
-    start = time.perf_counter()
+    budget, start = job.budget, time.perf_counter()
+    half = budget.n_initial + budget.n_rounds // 2 * budget.n_instances
+    one_round = Budget(budget.name, half, budget.n_instances, min(1, budget.n_rounds))
     try:
-        result = simulate(
-            job.method,
-            task.build_net(),
-            task.X_train,
-            task.y_train,
-            task.X_test,
-            task.y_test,
-            n_initial=budget.n_initial + budget.n_rounds // 2 * budget.n_instances,
-            n_instances=budget.n_instances,
-            n_rounds=min(1, budget.n_rounds),
-            random_state=job.seed,
-            initial=task.initial,
-        )
+        result = simulate_job(job, one_round)
     except Exception:
         return None
     if not warm and time.perf_counter() - start < _WARM_UP:

@@ -18,7 +18,7 @@ _CONFIGURATIONS = {
     "search": "AutoALSampler that learns the weights of its strategies in each round.",
     "vote": "AutoALSampler with equal weights; takes the samples of highest utility.",
     "paper": "AutoALSampler as in the paper of AutoAL: its strategies, learned weights.",
-    "oracle": "Ceiling for comparisons: buys the best of 100 batches by their true labels.",
+    "oracle": "Reference for comparisons: buys the best of 100 batches by their true labels.",
 }
 _WIDEST = 100
 _ROLE = re.compile(r":\w+:`~?([^`]+)`")

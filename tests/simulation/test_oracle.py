@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -19,7 +21,7 @@ from skautoal.simulation import (
     summary_table,
     write_report,
 )
-from tests._internals import OracleSampler, overview, ridge
+from tests._internals import OracleSampler, halves, overview, ridge
 from tests.simulation._tiny import made_run, tiny_net, tiny_task
 
 
@@ -82,6 +84,25 @@ def test_the_labels_of_the_pool_decide():
     right = run(task=task, n_rounds=1, initial=initial).rounds[1].picked
     other = run(task=wrong, n_rounds=1, initial=initial).rounds[1].picked
     assert right != other
+
+
+def test_one_test_sample_is_refused():
+    task = tiny_task()
+    one = replace(task, X_test=task.X_test[:1], y_test=task.y_test[:1])
+    with pytest.raises(ValueError, match="'X_test' has 1 sample"):
+        run(task=one)
+    assert len(run("random", one).rounds) == 4
+
+
+@pytest.mark.parametrize("sizes", [(10, 10, 10), (7, 1, 4), (1, 1, 0)])
+def test_halves_are_stratified(sizes):
+    y = np.repeat([5, 7, 9], sizes)
+    judging, reporting = halves(y, 3)
+    assert sorted([*judging, *reporting]) == list(range(len(y)))
+    for label in (5, 7, 9):
+        assert abs((y[judging] == label).sum() - (y[reporting] == label).sum()) <= 1
+    assert abs(len(judging) - len(reporting)) <= 1
+    assert not np.array_equal(judging, halves(y, 4)[0]) or len(y) < 10
 
 
 def test_it_needs_labels():

@@ -211,24 +211,29 @@ def _without_seconds(ended: _Ended | BaseException) -> _Ended:
 
 
 def _run(number: int, job: Run) -> _Ended:
-    task, budget = job.task, job.budget
     try:
-        result = simulate(
-            job.method,
-            task.build_net(),
-            task.X_train,
-            task.y_train,
-            task.X_test,
-            task.y_test,
-            n_initial=budget.n_initial,
-            n_instances=budget.n_instances,
-            n_rounds=budget.n_rounds,
-            random_state=job.seed,
-            initial=task.initial,
-        )
+        result = simulate_job(job, job.budget)
     except Exception as exc:
         return number, _Failure(f"{type(exc).__name__}: {exc}", traceback.format_exc())
-    return number, replace(result, method=job.name, task=task.name, budget=budget.name)
+    return number, replace(result, method=job.name, task=job.task.name, budget=job.budget.name)
+
+
+def simulate_job(job: Run, budget: Budget) -> SimulationResult:
+    """Simulate the method of a run on its task, with a budget that may be another."""
+    task = job.task
+    return simulate(
+        job.method,
+        task.build_net(),
+        task.X_train,
+        task.y_train,
+        task.X_test,
+        task.y_test,
+        n_initial=budget.n_initial,
+        n_instances=budget.n_instances,
+        n_rounds=budget.n_rounds,
+        random_state=job.seed,
+        initial=task.initial,
+    )
 
 
 def _stream(units: list[list[_Numbered]], n_jobs: int | None) -> Iterator[_Ended]:

@@ -1,6 +1,7 @@
 """The oracle: a method that buys many batches with their true labels, and keeps the best.
 
-No strategy can do this. It shows how much of what could be gained a method gains.
+No strategy can do this. It is a reference for what can be gained, not a bound: it looks one
+batch ahead, and its head stands on the embeddings that the net has now.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ PROPOSERS = (
     "probcover",
 )
 
+_N_BATCHES = 100  # that are tried out in each round
 _LEAST_SHARE = 0.05  # of the pool, in the smallest sub-pool
 _STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0)  # of the penalty, per sample and unit of variance
 
@@ -52,32 +54,10 @@ class OracleSampler(StrategySampler):
     true labels, and the batch whose head predicts the judging samples best is returned
     (after BoSS, arXiv 2603.13109).
 
-    Parameters
-    ----------
-    estimator, n_instances, classes, random_state
-        See :class:`~skautoal.StrategySampler`.
-    n_batches : int, default=100
-        Number of batches that are tried out in each round.
+    The parameters are those of :class:`~skautoal.StrategySampler`; the strategy does not
+    matter.
 
     """
-
-    def __init__(
-        self,
-        estimator: Any = None,
-        *,
-        n_instances: int = 10,
-        classes: Any = None,
-        random_state: Any = None,
-        n_batches: int = 100,
-    ):
-        super().__init__(
-            estimator,
-            "random",
-            n_instances=n_instances,
-            classes=classes,
-            random_state=random_state,
-        )
-        self.n_batches = n_batches
 
     def _own_needs(self) -> dict[str, str]:
         return dict.fromkeys(("logits", "embeddings", "gradient_factors"), "The oracle")
@@ -109,7 +89,7 @@ class OracleSampler(StrategySampler):
             self._codes(y),
             len(self.classes_),
         )
-        batches = list(_proposals(signals, self.n_instances, self.n_batches, seed))
+        batches = list(_proposals(signals, self.n_instances, seed))
         best = max(batches, key=value.of)  # the first of equals
         return best.cpu().numpy()
 
@@ -122,12 +102,12 @@ class OracleSampler(StrategySampler):
         raise TypeError("An oracle needs the labels of the pool; use simulate(method='oracle').")
 
 
-def _proposals(signals: Signals, k: int, n_batches: int, seed: int) -> Iterator[Tensor]:
+def _proposals(signals: Signals, k: int, seed: int) -> Iterator[Tensor]:
     """Yield rows of batches: each builder and strategy on the pool, then on parts of it."""
     n, device = signals.n_samples, signals.device
     rng = np.random.RandomState(derive_seed(seed, "parts"))
     names = [*BUILDERS, *PROPOSERS]
-    for number in range(n_batches):
+    for number in range(_N_BATCHES):
         name, draw = names[number % len(names)], derive_seed(seed, "batch", number)
         if number < len(names):
             yield _proposal(name, signals, k, draw)

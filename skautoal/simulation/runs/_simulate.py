@@ -38,7 +38,7 @@ def simulate(
     ``random_state`` every method starts from the same samples, and its nets start from
     the same weights in each round: runs with the same seed are paired.
 
-    The method ``"oracle"`` is a ceiling for the others: in each round it tries out 100
+    The method ``"oracle"`` is a reference for the others: in each round it tries out 100
     batches of all batch builders and fast strategies on random parts of the pool, buys
     each with its true labels, updates the linear head of the net in closed form, and keeps
     the batch with the best head on one half of the test samples, stratified and drawn by the
@@ -101,6 +101,11 @@ def simulate(
     classes = np.union1d(y_train, y_test)
     sampler = as_sampler(method).set_params(n_instances=n_instances, random_state=seed)
     is_oracle = isinstance(sampler, OracleSampler)
+    if is_oracle and len(y_test) < 2:
+        raise ValueError(
+            f"'X_test' has {len(y_test)} sample; an oracle is judged on one half of the test"
+            " samples and scored on the other, which takes two."
+        )
     if net is not None:
         sampler.set_params(estimator=net)
     if sampler.get_params(deep=False).get("classes") is None:
@@ -201,8 +206,8 @@ def _first_rows(initial: str | ArrayLike, y: np.ndarray, n: int, seed: int) -> n
 
 def _halves(y: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows by which an oracle judges, and those that its scores are of; stratified."""
-    rows = draw_initial(y, len(y), "balanced", np.random.RandomState(seed))
-    by_class = rows[np.argsort(np.unique(y[rows], return_inverse=True)[1], kind="stable")]
+    order = np.random.RandomState(seed).permutation(len(y))
+    by_class = order[np.argsort(y[order], kind="stable")]
     return np.sort(by_class[1::2]), np.sort(by_class[::2])
 
 

@@ -26,7 +26,7 @@ from _answer import answer, headline
 from _figures import draw, draw_headline
 from _study import EMBEDDINGS, PLAN, TABULAR, load, parts
 from _tables import by_setting, needed_table, overview
-from _verdicts import comparison_table, gains, verdict_table, verdicts
+from _verdicts import comparison_table, default_by_rule, gains, verdict_table, verdicts
 
 from skautoal.exceptions import SkautoalWarning
 from skautoal.simulation import Results, SimulationResult, compare
@@ -175,7 +175,9 @@ def main() -> None:
     if unknown:
         parser.error(f"there are no parts {unknown}; there are {sorted(parts())}")
     if args.command == "verdicts":
-        print(verdict_table(verdicts(*map(kept, ("claims", "variants", "trust")))))
+        claims, variants, trust = map(kept, ("claims", "variants", "trust"))
+        print(verdict_table(verdicts(claims, variants, trust)))
+        print(f"\nThe default by the rule, on what has been run: {default_by_rule(claims)}")
         return
     if args.command == "page":
         write_pages()

@@ -23,7 +23,12 @@ from tests.search._planted import (
 pytestmark = pytest.mark.filterwarnings("ignore::skautoal.exceptions.FewLabelsWarning")
 SEEDS = range(4)
 DEFAULT = Search()
-SEARCH = {60: DEFAULT, 400: Search(n_steps=400)}
+SEARCHES = {
+    "60 steps": DEFAULT,
+    "400 steps": Search(n_steps=400),
+    "60 steps, labels alone": Search("loss"),
+    "400 steps, labels alone": Search("loss", n_steps=400),
+}
 
 
 def shares(make, n_labeled, name, seeds=SEEDS):
@@ -32,11 +37,11 @@ def shares(make, n_labeled, name, seeds=SEEDS):
     return np.mean([sampler.strategy_weights_["pool"][name] for sampler in samplers])
 
 
-@pytest.mark.parametrize("n_steps", [60, 400])
+@pytest.mark.parametrize("search", SEARCHES)
 @pytest.mark.parametrize("n_labeled", [20, 40, 60, 100, 200, 500])
-def test_never_below_equal_weights(n_labeled, n_steps):
+def test_never_below_equal_weights(n_labeled, search):
     assert mean_hits(halves, n_labeled, SEEDS, batch_builder="top") == 1
-    assert mean_hits(halves, n_labeled, SEEDS, SEARCH[n_steps], batch_builder="top") >= 0.98
+    assert mean_hits(halves, n_labeled, SEEDS, SEARCHES[search], batch_builder="top") >= 0.98
 
 
 @pytest.mark.parametrize("n_labeled", [40, 200])
